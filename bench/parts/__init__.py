@@ -1,0 +1,51 @@
+"""What is measured: one module for each part of the table."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from bench.report import Figure
+from bench.stage import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    rounds: int = 5
+    webhooks: int = 800
+    lists: int = 250
+    listed_orders: int = 5_000
+    lifecycles: int = 250
+    remembered_lifecycles: int = 4_000
+    subscribers: int = 2_000
+    followers: int = 1_000
+    latency_events: int = 200
+
+
+QUICK = Sizes(
+    rounds=1,
+    webhooks=40,
+    lists=10,
+    listed_orders=100,
+    lifecycles=10,
+    remembered_lifecycles=80,
+    subscribers=40,
+    followers=20,
+    latency_events=10,
+)
+LONG = Sizes(rounds=9, remembered_lifecycles=20_000)
+
+
+@dataclass(slots=True)
+class Log:
+    """What a part tells beside its figures: progress at once, notes under the table."""
+
+    say: Callable[[str], None]
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+Part = Callable[[Stage, Sizes, Log], Awaitable[list[Figure]]]
+Parts = Mapping[str, Part]

@@ -1,0 +1,1 @@
+"""How an operator starts and steers it."""

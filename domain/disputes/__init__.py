@@ -1,0 +1,1 @@
+"""Disputes: observed, answered, and never let run out unseen; and early warnings of fraud."""

@@ -1,0 +1,160 @@
+"""The books: the one writer of postings, and sums over them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from kit.database import reading
+from kit.database.unit import Unit
+from models import PostingKind
+
+PSP_RECEIVABLE = "psp_receivable"
+MERCHANT_PAYABLE = "merchant_payable"
+PSP_FEES = "psp_fees"
+REFUNDS_IN_FLIGHT = "refunds_in_flight"
+DISPUTES = "disputes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A ledger transaction of one posting: an amount that goes from `debit` to `credit`."""
+
+    kind: PostingKind
+    subject_id: str
+    step: str
+    payment_id: str
+    debit: str
+    credit: str
+    currency: str
+    amount_minor: int
+
+
+def capture(payment_id: str, currency: str, amount_minor: int, captured_so_far: int) -> Entry:
+    """The PSP owes us what it took from the payer, and we owe it to the merchant."""
+    return Entry(
+        kind=PostingKind.CAPTURE,
+        subject_id=payment_id,
+        step=str(captured_so_far),
+        payment_id=payment_id,
+        debit=PSP_RECEIVABLE,
+        credit=MERCHANT_PAYABLE,
+        currency=currency,
+        amount_minor=amount_minor,
+    )
+
+
+def fee(payment_id: str, currency: str, amount_minor: int, fee_so_far: int) -> Entry:
+    """The PSP keeps its price of what it owes us."""
+    return Entry(
+        kind=PostingKind.FEE,
+        subject_id=payment_id,
+        step=str(fee_so_far),
+        payment_id=payment_id,
+        debit=PSP_FEES,
+        credit=PSP_RECEIVABLE,
+        currency=currency,
+        amount_minor=amount_minor,
+    )
+
+
+_REFUND_ACCOUNTS = {
+    PostingKind.REFUND_RESERVED: (MERCHANT_PAYABLE, REFUNDS_IN_FLIGHT),
+    PostingKind.REFUND_PAID: (REFUNDS_IN_FLIGHT, PSP_RECEIVABLE),
+    PostingKind.REFUND_RETURNED: (REFUNDS_IN_FLIGHT, MERCHANT_PAYABLE),
+    PostingKind.REFUND_REVERSED: (PSP_RECEIVABLE, MERCHANT_PAYABLE),
+}
+
+
+def refund(kind: PostingKind, refund_id: str, payment_id: str, currency: str, amount_minor: int) -> Entry:
+    """One of the steps of a refund's life, each of which happens at most once."""
+    debit, credit = _REFUND_ACCOUNTS[kind]
+    return Entry(
+        kind=kind,
+        subject_id=refund_id,
+        step="once",
+        payment_id=payment_id,
+        debit=debit,
+        credit=credit,
+        currency=currency,
+        amount_minor=amount_minor,
+    )
+
+
+_DISPUTE_ACCOUNTS = {
+    PostingKind.DISPUTE_WITHDRAWN: (DISPUTES, PSP_RECEIVABLE),
+    PostingKind.DISPUTE_REINSTATED: (PSP_RECEIVABLE, DISPUTES),
+    PostingKind.DISPUTE_LOST: (MERCHANT_PAYABLE, DISPUTES),
+    PostingKind.DISPUTE_FEE: (PSP_FEES, PSP_RECEIVABLE),
+    PostingKind.DISPUTE_FEE_RETURNED: (PSP_RECEIVABLE, PSP_FEES),
+}
+
+
+def dispute(kind: PostingKind, dispute_id: str, payment_id: str, currency: str, amount_minor: int, step: str) -> Entry:
+    """What a dispute moves; `step` is the total after it, or "once" for what happens at most once."""
+    debit, credit = _DISPUTE_ACCOUNTS[kind]
+    return Entry(
+        kind=kind,
+        subject_id=dispute_id,
+        step=step,
+        payment_id=payment_id,
+        debit=debit,
+        credit=credit,
+        currency=currency,
+        amount_minor=amount_minor,
+    )
+
+
+_COLUMNS = "merchant_id, kind, subject_id, step, line, payment_id, debit, credit, currency, amount_minor, posted_at"
+
+
+@cache
+def _insert(rows: int) -> str:
+    row = [f"({', '.join(f'${n * 11 + i + 1}' for i in range(11))})" for n in range(rows)]
+    return f"INSERT INTO postings ({_COLUMNS}) VALUES {', '.join(row)}"  # noqa: S608 - only placeholders vary
+
+
+async def post(unit: Unit, entries: Sequence[Entry], *, merchant_id: str, now: datetime) -> None:
+    """Writes the entries; the same (kind, subject, step) cannot be written twice."""
+    values: list[object] = []
+    for entry in entries:
+        values += (
+            merchant_id,
+            entry.kind.value,
+            entry.subject_id,
+            entry.step,
+            1,
+            entry.payment_id,
+            entry.debit,
+            entry.credit,
+            entry.currency,
+            entry.amount_minor,
+            now,
+        )
+    if entries:
+        await unit.execute(_insert(len(entries)), *values)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds: debits less credits, in minor units."""
+
+    account: str
+    currency: str
+    amount_minor: int
+
+
+async def balances(merchant_id: str, payment_id: str | None = None) -> list[Balance]:
+    """Every account of the merchant (of one payment, if given); they add up to zero in each currency."""
+    rows = await reading.fetch(
+        """SELECT account, currency, CAST(SUM(amount) AS BIGINT) AS amount FROM (
+             SELECT debit AS account, currency, amount_minor AS amount FROM postings
+              WHERE merchant_id = $1 AND ($2::text IS NULL OR payment_id = $2)
+             UNION ALL
+             SELECT credit, currency, -amount_minor FROM postings
+              WHERE merchant_id = $1 AND ($2::text IS NULL OR payment_id = $2)
+           ) AS moves GROUP BY account, currency ORDER BY account, currency""",
+        merchant_id,
+        payment_id,
+    )
+    return [Balance(row["account"], row["currency"], row["amount"]) for row in rows]

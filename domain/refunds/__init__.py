@@ -1,0 +1,1 @@
+"""Refunds: requested by the merchant or reserved by us, asked of the PSP, observed wherever they were made."""

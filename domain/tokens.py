@@ -1,0 +1,35 @@
+"""Secrets that are derived, never stored: a payer's client secret of an order, and the token of a return page."""
+
+import base64
+import hashlib
+import hmac
+
+
+class Tokens:
+    """Derives both from the server's secret key; another key makes all earlier ones void."""
+
+    def __init__(self, secret_key: bytes) -> None:
+        self._key = secret_key
+
+    def client_secret(self, order_id: str) -> str:
+        """What a browser or app needs, beside a publishable key, to pay and watch this one order."""
+        return f"{order_id}_secret_{self._derive('client', order_id)}"
+
+    def opens(self, order_id: str, client_secret: str | None) -> bool:
+        """Whether the client secret is this order's."""
+        return client_secret is not None and _same(client_secret, self.client_secret(order_id))
+
+    def return_token(self, payment_id: str) -> str:
+        """The part of a return page's address that nobody can guess."""
+        return self._derive("return", payment_id)
+
+    def opens_return(self, payment_id: str, token: str) -> bool:
+        return _same(token, self.return_token(payment_id))
+
+    def _derive(self, purpose: str, subject: str) -> str:
+        digest = hmac.digest(self._key, f"{purpose}:{subject}".encode(), hashlib.sha256)
+        return base64.b32encode(digest[:20]).decode().lower()
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

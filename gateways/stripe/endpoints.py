@@ -1,0 +1,31 @@
+"""Registers our address for webhooks at the PSP, as an operator would in its dashboard."""
+
+from typing import Any
+
+import stripe
+
+from gateways.stripe.errors import translated
+from gateways.stripe.events import LISTENED
+
+
+async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | None) -> str:
+    """The signing secret of the endpoint at `url`, which is made unless it exists and its secret is known.
+
+    A secret is told only when its endpoint is made: one whose secret was lost is replaced.
+    """
+    http = stripe.HTTPXClient(timeout=10)
+    client = stripe.StripeClient(secret_key, base_addresses={"api": api_base}, max_network_retries=2, http_client=http)
+    try:
+        with translated():
+            endpoints = await client.v1.webhook_endpoints.list_async({"limit": 100})
+            ours = [endpoint for endpoint in endpoints.data if endpoint.url == url]
+            if ours and known_secret:
+                return known_secret
+            for endpoint in ours:
+                await client.v1.webhook_endpoints.delete_async(endpoint.id)
+            params: Any = {"url": url, "enabled_events": sorted(LISTENED), "api_version": stripe.api_version}
+            made = await client.v1.webhook_endpoints.create_async(params)
+        assert made.secret is not None
+        return made.secret
+    finally:
+        await http.close_async()  # type: ignore[no-untyped-call]

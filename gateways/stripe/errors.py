@@ -1,0 +1,31 @@
+"""Sorts what the SDK raises by whether money may have moved."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import stripe
+
+from gateways.base import Declined, GatewayError, NotSent, OutcomeUnknown, Refused
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises a GatewayError in place of the SDK's errors."""
+    try:
+        yield
+    except stripe.StripeError as error:
+        raise _translate(error) from error
+
+
+def _translate(error: stripe.StripeError) -> GatewayError:
+    code = error.code or (error.error.code if error.error else None)
+    message = error.user_message or "The PSP did not say why."
+    if isinstance(error, stripe.CardError):
+        return Declined(message, code=code)
+    if isinstance(error, stripe.RateLimitError):
+        return NotSent("The PSP is busy.", code=code or "rate_limit")
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return NotSent("The PSP does not accept our key.", code=code or "authentication")
+    if isinstance(error, stripe.InvalidRequestError) and not isinstance(error, stripe.IdempotencyError):
+        return Refused(message, code=code)
+    return OutcomeUnknown("The PSP gave no clear answer.", code=code or type(error).__name__)

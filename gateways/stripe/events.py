@@ -1,0 +1,79 @@
+"""The events of Stripe we listen to, one row each; every other one is stored and has no effect."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gateways.base import BadEvent, EventKind, GatewayEvent, Standing
+from gateways.stripe import evidence
+
+_log = logging.getLogger(__name__)
+_MISREAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, OSError)
+_Facts = Callable[[Mapping[str, Any], datetime], dict[str, Any]]
+
+
+def _async_failed(session: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    return evidence.of_session(session, at) | {"standing": Standing.FAILED}
+
+
+def _expired_charge(charge: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    return evidence.of_charge(charge, at) | {"standing": Standing.EXPIRED}
+
+
+def _refunded(charge: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    return evidence.of_charge(charge, at) | {"incomplete": True}  # the charge does not list its refunds here
+
+
+LISTENED: Mapping[str, _Facts] = {
+    "checkout.session.completed": evidence.of_session,
+    "checkout.session.async_payment_succeeded": evidence.of_session,
+    "checkout.session.async_payment_failed": _async_failed,
+    "checkout.session.expired": evidence.of_session,
+    "payment_intent.succeeded": evidence.of_intent,
+    "payment_intent.processing": evidence.of_intent,
+    "payment_intent.payment_failed": evidence.of_intent,
+    "payment_intent.amount_capturable_updated": evidence.of_intent,
+    "payment_intent.canceled": evidence.of_intent,
+    "charge.succeeded": evidence.of_charge,
+    "charge.captured": evidence.of_charge,
+    "charge.updated": evidence.of_charge,
+    "charge.failed": evidence.of_charge,
+    "charge.expired": _expired_charge,
+    "charge.refunded": _refunded,
+    "refund.created": evidence.of_refund,
+    "refund.updated": evidence.of_refund,
+    "refund.failed": evidence.of_refund,
+    "charge.dispute.created": evidence.of_dispute,
+    "charge.dispute.updated": evidence.of_dispute,
+    "charge.dispute.closed": evidence.of_dispute,
+    "charge.dispute.funds_withdrawn": evidence.of_dispute,
+    "charge.dispute.funds_reinstated": evidence.of_dispute,
+    "radar.early_fraud_warning.created": evidence.of_warning,
+}
+
+
+def read(payload: str, gateway: str) -> GatewayEvent:
+    """The event in a payload; raises BadEvent for anything that is none."""
+    try:
+        event = json.loads(payload)
+        token, kind, made = event["id"], event["type"], event["created"]
+        obj, livemode = event["data"]["object"], event["livemode"]
+        if not (isinstance(token, str) and isinstance(kind, str) and 0 < len(token) <= 255 and 0 < len(kind) <= 100):
+            raise BadEvent("The event has no usable id or type.")
+        at = datetime.fromtimestamp(made, UTC)
+        listened = kind in LISTENED and obj.get("mode", "payment") == "payment"  # other sessions take no payment
+    except BadEvent:
+        raise
+    except _MISREAD as error:
+        raise BadEvent(f"The body is not an event of Stripe ({type(error).__name__}).") from error
+    if not listened:
+        return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.OTHER, evidence=None)
+    try:
+        facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
+        found = evidence.evidence(facts, gateway=gateway)
+    except _MISREAD:
+        _log.exception("An event of Stripe is not understood and is kept", extra={"event_token": token})
+        return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.UNREADABLE, evidence=None)
+    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.PAYMENT, evidence=found)

@@ -1,0 +1,262 @@
+"""The gateway to Stripe: hosted pages, inquiries, refunds, signed events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import stripe
+
+from gateways.base import (
+    DirectRequest,
+    Evidence,
+    GatewayEvent,
+    PaymentTokens,
+    RefundRequest,
+    Refused,
+    SessionRequest,
+    SetupEvidence,
+)
+from gateways.stripe import events, evidence, signature
+from gateways.stripe.capabilities import CAPABILITIES
+from gateways.stripe.currencies import NotRepresentable, to_wire
+from gateways.stripe.errors import translated
+
+NAME = "stripe"
+_CHARGE = ["latest_charge.balance_transaction", "latest_charge.refunds"]
+_SESSION = [f"payment_intent.{path}" for path in _CHARGE]
+_REFUNDS_SHOWN = 10
+_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
+
+
+class StripeGateway:
+    """Speaks to one Stripe account. `api_base` None is Stripe itself; calls give up after `timeout` seconds."""
+
+    name = NAME
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self, secret_key: str, webhook_secrets: Sequence[str], *, api_base: str | None = None, timeout: float = 20
+    ) -> None:
+        self.livemode = secret_key.startswith(("sk_live_", "rk_live_"))
+        self._webhook_secrets = tuple(webhook_secrets)
+        self._http = stripe.HTTPXClient(timeout=timeout)
+        self._client = stripe.StripeClient(
+            secret_key,
+            base_addresses={"api": api_base} if api_base else {},
+            max_network_retries=2,
+            http_client=self._http,
+        )
+
+    async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
+        with translated():
+            session = await self._client.v1.checkout.sessions.create_async(
+                _session_params(request), {"idempotency_key": idempotency_key}
+            )
+        return self._session_evidence(session)
+
+    async def authorize(self, request: DirectRequest, *, idempotency_key: str) -> Evidence:
+        options: Any = {"idempotency_key": idempotency_key}
+        try:
+            intent = await self._client.v1.payment_intents.create_async(_intent_params(request), options)
+        except stripe.CardError as error:
+            declined = error.error.payment_intent if error.error else None
+            if declined is None:
+                with translated():
+                    raise
+            intent = declined
+        except stripe.StripeError:
+            with translated():
+                raise
+        return self._intent_evidence(intent)
+
+    async def open_customer(self, customer_id: str, email: str, name: str | None) -> str:
+        params: Any = {"email": email, "metadata": {"paygraph_customer": customer_id}} | (
+            {"name": name} if name else {}
+        )
+        with translated():
+            customer = await self._client.v1.customers.create_async(params, {"idempotency_key": customer_id})
+        return customer.id
+
+    async def save_method(
+        self, token: str, customer_token: str, *, return_url: str, idempotency_key: str
+    ) -> SetupEvidence:
+        params: Any = {
+            "customer": customer_token,
+            "payment_method": token,
+            "confirm": True,
+            "usage": "off_session",
+            "return_url": return_url,
+            "automatic_payment_methods": {"enabled": True},
+            "expand": ["payment_method"],
+        }
+        with translated():
+            setup = await self._client.v1.setup_intents.create_async(params, {"idempotency_key": idempotency_key})
+            if setup.status != "succeeded":  # a repeated call gets the first answer again: ask how it stands now
+                setup = await self._client.v1.setup_intents.retrieve_async(setup.id, {"expand": ["payment_method"]})
+        facts = setup.to_dict()
+        if facts["status"] != "succeeded":
+            return SetupEvidence(token=None, method=None, next_action=evidence.next_action(facts))
+        method = facts["payment_method"]
+        return SetupEvidence(token=method["id"], method=evidence.method_of(method), next_action=None)
+
+    async def remove_method(self, token: str) -> None:
+        try:
+            with translated():
+                await self._client.v1.payment_methods.detach_async(token)
+        except Refused:
+            return  # it was detached before
+
+    async def expire_session(self, session_token: str) -> Evidence:
+        try:
+            with translated():
+                await self._client.v1.checkout.sessions.expire_async(session_token)
+        except Refused:
+            pass  # it was complete or expired before: the inquiry tells which
+        return await self.inquire(PaymentTokens(session_token=session_token))
+
+    async def inquire(self, tokens: PaymentTokens) -> Evidence:
+        with translated():
+            if tokens.session_token:
+                session = await self._client.v1.checkout.sessions.retrieve_async(
+                    tokens.session_token, {"expand": _SESSION}
+                )
+                return await self._completed(self._session_evidence(session), session.payment_intent)
+            assert tokens.intent_token is not None
+            intent = await self._client.v1.payment_intents.retrieve_async(tokens.intent_token, {"expand": _CHARGE})
+            return await self._completed(self._intent_evidence(intent), intent)
+
+    async def capture(self, intent_token: str, amount_minor: int, currency: str, *, idempotency_key: str) -> Evidence:
+        params: Any = {"amount_to_capture": to_wire(amount_minor, currency), "expand": _CHARGE}
+        with translated():
+            intent = await self._client.v1.payment_intents.capture_async(
+                intent_token, params, {"idempotency_key": idempotency_key}
+            )
+        return self._intent_evidence(intent)
+
+    async def void(self, intent_token: str, *, idempotency_key: str) -> Evidence:
+        with translated():
+            intent = await self._client.v1.payment_intents.cancel_async(
+                intent_token, {"expand": _CHARGE}, {"idempotency_key": idempotency_key}
+            )
+        return self._intent_evidence(intent)
+
+    async def refund(self, request: RefundRequest) -> Evidence:
+        params: Any = {
+            "payment_intent": request.intent_token,
+            "amount": to_wire(request.amount_minor, request.currency),
+            "metadata": {evidence.REFUND_KEY: request.refund_id, evidence.PAYMENT_KEY: request.payment_id},
+        }
+        if request.reason in _REASONS:
+            params["reason"] = request.reason
+        with translated():
+            refund = await self._client.v1.refunds.create_async(params, {"idempotency_key": request.refund_id})
+        facts = evidence.of_refund(refund.to_dict())
+        return evidence.evidence(facts, gateway=NAME, livemode=self.livemode, payment_id=request.payment_id)
+
+    def verify_event(self, body: bytes, signature_header: str | None, now: datetime) -> GatewayEvent:
+        return events.read(signature.verify(body, signature_header, self._webhook_secrets, now), NAME)
+
+    def read_event(self, payload: str) -> GatewayEvent:
+        return events.read(payload, NAME)
+
+    async def close(self) -> None:
+        await self._http.close_async()  # type: ignore[no-untyped-call]
+
+    async def answer_dispute(
+        self, token: str, answer: Mapping[str, str], *, submit: bool, idempotency_key: str
+    ) -> Evidence:
+        params: Any = {"evidence": dict(answer), "submit": submit}
+        with translated():
+            dispute = await self._client.v1.disputes.update_async(token, params, {"idempotency_key": idempotency_key})
+        return evidence.evidence(evidence.of_dispute(dispute.to_dict()), gateway=NAME, livemode=self.livemode)
+
+    async def _completed(self, found: Evidence, intent: Any) -> Evidence:
+        """A charge shows its ten newest refunds and not its disputes: where there are more, they are listed."""
+        if found.intent_token is None or intent is None:
+            return found
+        by_intent: Any = {"payment_intent": found.intent_token, "limit": 100}
+        if len(found.refunds) >= _REFUNDS_SHOWN:
+            listed = await self._client.v1.refunds.list_async(by_intent)
+            refunds = [evidence.refund_of(refund.to_dict()) async for refund in listed.auto_paging_iter()]
+            found = replace(found, refunds=tuple(refunds))
+        if intent.latest_charge is not None and intent.latest_charge.disputed:
+            disputes = await self._client.v1.disputes.list_async(by_intent)
+            found = replace(found, disputes=tuple(evidence.dispute_of(d.to_dict()) for d in disputes.data))
+        return found
+
+    def _intent_evidence(self, intent: Any) -> Evidence:
+        return evidence.evidence(evidence.of_intent(intent.to_dict()), gateway=NAME)
+
+    def _session_evidence(self, session: Any) -> Evidence:
+        return evidence.evidence(evidence.of_session(session.to_dict()), gateway=NAME)
+
+
+def _intent_params(request: DirectRequest) -> Any:
+    try:
+        amount = to_wire(request.amount_minor, request.currency)
+    except NotRepresentable as error:
+        raise Refused(str(error), code="amount_not_representable") from error
+    metadata = {evidence.PAYMENT_KEY: request.payment_id, evidence.FLOW_KEY: evidence.DIRECT}
+    params: dict[str, Any] = {
+        "amount": amount,
+        "currency": request.currency.lower(),
+        "payment_method": request.token,
+        "confirm": True,
+        "capture_method": "manual" if request.manual_capture else "automatic",
+        "metadata": metadata | {"paygraph_order": request.order_id},
+        "transfer_group": request.order_id,
+        "automatic_payment_methods": {"enabled": True} | ({"allow_redirects": "never"} if request.off_session else {}),
+        "expand": _CHARGE,
+    }
+    if request.customer_token:
+        params["customer"] = request.customer_token
+    if request.off_session:
+        params["off_session"] = True
+    else:
+        params["return_url"] = request.return_url
+        if request.save:
+            params["setup_future_usage"] = "off_session"
+    return params
+
+
+def _session_params(request: SessionRequest) -> Any:
+    metadata = {evidence.PAYMENT_KEY: request.payment_id, "paygraph_order": request.order_id}
+    intent: dict[str, Any] = {"metadata": metadata, "transfer_group": request.order_id}
+    if request.manual_capture:
+        intent["capture_method"] = "manual"
+    params: dict[str, Any] = {
+        "mode": "payment",
+        "client_reference_id": request.payment_id,
+        "line_items": [_line_item(request, *item) for item in _items(request)],
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
+        "expires_at": request.expires_at,
+        "metadata": metadata,
+        "payment_intent_data": intent,
+        "adaptive_pricing": {"enabled": False},  # the payer is charged the order's amount in the order's currency
+    }
+    if request.customer_email:
+        params["customer_email"] = request.customer_email
+    if request.method_types:
+        params["allowed_payment_method_types"] = list(request.method_types)
+    return params
+
+
+def _items(request: SessionRequest) -> list[tuple[str, int, int]]:
+    return [(item.name, item.unit_amount_minor, item.quantity) for item in request.items]
+
+
+def _line_item(request: SessionRequest, name: str, unit_amount_minor: int, quantity: int) -> dict[str, Any]:
+    try:
+        unit_amount = to_wire(unit_amount_minor, request.currency)
+    except NotRepresentable as error:
+        raise Refused(str(error), code="amount_not_representable") from error
+    return {
+        "price_data": {
+            "currency": request.currency.lower(),
+            "unit_amount": unit_amount,
+            "product_data": {"name": name},
+        },
+        "quantity": quantity,
+    }

@@ -1,0 +1,77 @@
+"""What we remember.
+
+Each model names its `table_description`: Tortoise would take the docstring's first line, and rewording it would
+then be a change of the schema. Enum fields name their `description` and `max_length` for the same reason.
+"""
+
+from models.customer import Customer
+from models.dispute import (
+    AWAITING_RESPONSE,
+    DISPUTE_EDGES,
+    DISPUTE_ENDED,
+    Dispute,
+    DisputeStatus,
+    FraudPolicy,
+    FraudWarning,
+)
+from models.event import Event
+from models.idempotency import IdempotencyRecord
+from models.inbox import InboxStatus, WebhookEvent
+from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
+from models.method import GatewayCustomer, SavedMethod
+from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
+from models.order import ORDER_EDGES, LineItem, Order, OrderStatus
+from models.payment import FINAL, LIVE, PAYMENT_EDGES, CaptureMethod, Payment, PaymentStatus, Recurrence
+from models.posting import Posting, PostingKind
+from models.product import Price, Product, ProductKind
+from models.refund import IN_FLIGHT, REFUND_EDGES, Refund, RefundReason, RefundStatus
+from models.transitions import IllegalMove, advance
+
+__all__ = [
+    "AWAITING_RESPONSE",
+    "DISPUTE_EDGES",
+    "DISPUTE_ENDED",
+    "FINAL",
+    "IN_FLIGHT",
+    "LIVE",
+    "OPERATION_EDGES",
+    "ORDER_EDGES",
+    "PAYMENT_EDGES",
+    "REFUND_EDGES",
+    "ApiKey",
+    "CaptureMethod",
+    "Customer",
+    "Dispute",
+    "DisputeStatus",
+    "Event",
+    "FraudPolicy",
+    "FraudWarning",
+    "GatewayCustomer",
+    "IdempotencyRecord",
+    "IllegalMove",
+    "InboxStatus",
+    "KeyKind",
+    "LineItem",
+    "Merchant",
+    "MerchantOrigin",
+    "Operation",
+    "OperationKind",
+    "OperationStatus",
+    "Order",
+    "OrderStatus",
+    "Payment",
+    "PaymentStatus",
+    "Posting",
+    "PostingKind",
+    "Price",
+    "Product",
+    "ProductKind",
+    "Recurrence",
+    "Refund",
+    "RefundReason",
+    "RefundStatus",
+    "SavedMethod",
+    "Scope",
+    "WebhookEvent",
+    "advance",
+]

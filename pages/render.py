@@ -1,0 +1,68 @@
+"""Renders pages: templates, the payer's locale, and the headers that keep a page safe."""
+
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from kit import money
+from pages import locales
+from pages.assets import asset
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.globals["asset"] = asset
+
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def page(request: Request, template: str, *, status: int = 200, form_targets: str = "", **facts: Any) -> HTMLResponse:
+    """The page. `form_targets` are origins that a form may be sent on to, beside our own."""
+    html = fragment(request, template, **{"shop": "/" if request.app.state.demo else None, **facts})
+    return HTMLResponse(html, status, headers={**_HEADERS, "Content-Security-Policy": _policy(form_targets)})
+
+
+def fragment(request: Request, template: str, **facts: Any) -> str:
+    """A template's HTML, with amounts and times in the payer's locale."""
+    locale = locales.negotiate(request.headers.get("accept-language", ""))
+    return _environment.get_template(template).render(
+        money=partial(_money, locale), moment=partial(_moment, locale), **facts
+    )
+
+
+def _policy(form_targets: str) -> str:
+    # A form's targets hold for where it is redirected to as well.
+    targets = " ".join(["'self'", *form_targets.split()])
+    return (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+        f" form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _money(locale: str, amount_minor: int, currency: str) -> Markup:
+    """The amount in the payer's language, though the text around it is English."""
+    text = money.formatted(amount_minor, currency, locale)
+    return Markup('<bdi lang="{}">{}</bdi>').format(locales.tag(locale), text)
+
+
+def _moment(locale: str, time: datetime) -> Markup:
+    text = locales.moment(time, locale)
+    return Markup('<time lang="{}" datetime="{}"><bdi>{}</bdi></time>').format(
+        locales.tag(locale), time.isoformat(timespec="seconds"), text
+    )

@@ -1,0 +1,109 @@
+"""The world that a call happens in: store, clock, account, settings; and `Call`, one cause of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.settings import Settings
+from sandbox.store import Json, Store
+from sandbox.stripe import errors, ids
+
+
+class World:
+    """All state. Its clock runs with the real one, ahead by what `advance` has added."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.wake = asyncio.Event()
+        self.load()
+
+    def load(self) -> None:
+        """Reads what the store knows; also after a reset."""
+        fresh = {"account": ids.new("acct", 16), "salt": secrets.token_hex(16), "created": int(time.time())}
+        self.identity: Json = self.store.get_meta("identity") or fresh
+        self.store.set_meta("identity", self.identity)
+        self.ahead: float = self.store.get_meta("clock", 0.0)
+        self.settings = Settings(**self.store.get_meta("settings", {}))
+
+    @property
+    def account(self) -> str:
+        return str(self.identity["account"])
+
+    def now(self) -> float:
+        """The sandbox's time, Unix seconds."""
+        return time.time() + self.ahead
+
+    def move_clock_to(self, moment: float) -> None:
+        """Never backwards."""
+        self.ahead = max(self.ahead, moment - time.time())
+        self.store.set_meta("clock", self.ahead)
+
+    def keyed_hash(self, text: str, length: int = 16) -> str:
+        """The same text has the same hash in this sandbox and another one elsewhere: no dictionary of cards helps."""
+        digest = hmac.new(self.identity["salt"].encode(), text.encode(), hashlib.sha256).digest()
+        return "".join(ids.ALPHABET[byte % 62] for byte in digest[:length])
+
+    def call(self, livemode: bool, **facts: Any) -> Call:
+        return Call(self, livemode, int(self.now()), **facts)
+
+
+@dataclass
+class Call:
+    """One API request, page visit or clock tick in one mode. What it does is one transaction."""
+
+    world: World
+    livemode: bool
+    now: int
+    base_url: str = ""
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def store(self) -> Store:
+        return self.world.store
+
+    def insert(self, document: Json) -> Json:
+        self.store.insert(self.livemode, document)
+        return document
+
+    def save(self, document: Json) -> None:
+        self.store.save(self.livemode, document)
+
+    def find(self, identifier: str | None, kind: str) -> Json | None:
+        """The document, if it is of that kind and of this mode."""
+        document = self.store.find(self.livemode, identifier) if identifier else None
+        return document if document and document["object"] == kind else None
+
+    def get(self, identifier: str, kind: str, param: str = "id") -> Json:
+        """Like find, but an absent one is Stripe's 404."""
+        document = self.find(identifier, kind)
+        if document is None:
+            raise errors.missing(kind, identifier[:80], param)
+        return document
+
+    def schedule(self, job: str, subject: str, seconds: float) -> None:
+        """Does `job` on the object named `subject` in so many seconds of the sandbox's time."""
+        self.store.run(
+            "INSERT INTO due(at, job, subject, livemode) VALUES (?, ?, ?, ?)",
+            self.world.now() + seconds,
+            job,
+            subject,
+            self.livemode,
+        )
+        self.world.wake.set()
+
+
+def public(document: Json) -> Json:
+    """A deep copy without what only the sandbox knows."""
+    return copy.deepcopy({key: value for key, value in document.items() if key != "_"})
+
+
+def blank_list(url: str) -> Json:
+    return {"object": "list", "data": [], "has_more": False, "url": url}

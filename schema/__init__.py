@@ -1,0 +1,1 @@
+"""What a client may ask: Strawberry lives here, and nowhere else."""

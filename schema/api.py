@@ -1,0 +1,55 @@
+"""The whole API: every concept's fields under the three roots, and the schema made of them."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.customers.mutations import CustomerMutations
+from schema.customers.queries import CustomerQueries
+from schema.direct.mutations import DirectMutations
+from schema.disputes.mutations import DisputeMutations
+from schema.disputes.queries import DisputeQueries
+from schema.events.live import EventLive
+from schema.methods.queries import MethodQueries
+from schema.nodes import NodeQueries
+from schema.orders.live import OrderLive
+from schema.orders.mutations import OrderMutations
+from schema.orders.queries import OrderQueries
+from schema.payments.live import PaymentLive
+from schema.payments.mutations import PaymentMutations
+from schema.payments.queries import PaymentQueries
+from schema.products.mutations import ProductMutations
+from schema.products.queries import ProductQueries
+from schema.scalars import SCALARS
+from schema.transport.limits import Limits
+from schema.transport.schema import Schema
+
+
+@strawberry.type(description="What can be read.")
+class Query(NodeQueries, MethodQueries, OrderQueries, PaymentQueries, DisputeQueries, CustomerQueries, ProductQueries):
+    pass
+
+
+@strawberry.type(description="What can be done. Refusals come as userErrors; nothing changes then.")
+class Mutation(
+    OrderMutations, PaymentMutations, DirectMutations, DisputeMutations, CustomerMutations, ProductMutations
+):
+    pass
+
+
+@strawberry.type(
+    description="What can be followed: live status, each event once and in order, resumable from any cursor."
+)
+class LiveUpdates(OrderLive, PaymentLive, EventLive):
+    pass
+
+
+def build_schema(*, production: bool, limits: Limits | None = None) -> Schema:
+    """The schema; one for each process, because it caches what it has validated."""
+    return Schema(
+        Query,
+        Mutation,
+        LiveUpdates,
+        limits=limits,
+        production=production,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

@@ -1,0 +1,1 @@
+"""Paying without a hosted page, as the API shows it."""

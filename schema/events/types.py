@@ -1,0 +1,98 @@
+"""Events: what happened, when, and who or what brought it about."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from strawberry.scalars import JSON
+from strawberry.types import Info
+from strawberry.utils.str_converters import to_camel_case
+
+from domain.events import CauseKind
+from domain.reads import Row
+from kit.database.reading import decode_json, decode_time
+from models import Scope
+from schema.enums import show
+from schema.nodes import Node
+from schema.permissions import context_of, guarded
+from schema.scalars import Cursor
+
+if TYPE_CHECKING:
+    from schema.orders.types import Order
+    from schema.payments.types import Payment
+
+show(
+    CauseKind,
+    "Who or what brought a change about.",
+    API="A call of this API.",
+    WEBHOOK="A message of the PSP.",
+    RETURN_PAGE="A payer came back from the hosted page, and the PSP was asked.",
+    SWEEP="Reconciliation: the PSP was asked unprompted.",
+    SYSTEM="The system itself.",
+)
+
+
+@strawberry.type(description="Who or what brought a change about.")
+class Cause:
+    kind: CauseKind = strawberry.field(description="What sort of cause it is.")
+    ref: str = strawberry.field(description="Its name: the key's id, the PSP's event, the job.")
+
+
+@strawberry.type(description="An immutable fact about an order or one of its payments.")
+class Event(Node):
+    type: str = strawberry.field(description="Such as payment.captured or order.paid. New types may come.")
+    order_id: strawberry.ID = strawberry.field(description="The order it tells of.")
+    payment_id: strawberry.ID | None = strawberry.field(description="The payment it tells of, null for none.")
+    version: int = strawberry.field(description="Counts the order's events from 1, without a gap.")
+    sequence: int | None = guarded(
+        Scope.EVENTS_READ,
+        description="Counts the merchant's events from 1, without a gap. Null in the moment before it is given.",
+    )
+    cause: Cause = guarded(Scope.EVENTS_READ, description="Who or what brought it about.")
+    occurred_at: datetime | None = strawberry.field(description="The PSP's time of it, null when it happened here.")
+    recorded_at: datetime = strawberry.field(description="When it was recorded here.")
+    facts: strawberry.Private[Any]
+
+    @classmethod
+    def of(cls, row: Row) -> "Event":
+        cause = decode_json(row["cause"])
+        return cls(
+            id=row["id"],
+            type=row["type"],
+            order_id=row["subject_id"],
+            payment_id=row["payment_id"],
+            version=row["version"],
+            sequence=row["sequence"],
+            cause=Cause(kind=CauseKind(cause["kind"]), ref=cause["ref"]),
+            occurred_at=decode_time(row["occurred_at"]) if row["occurred_at"] else None,
+            recorded_at=decode_time(row["recorded_at"]),
+            facts=row["data"],
+        )
+
+    @guarded(Scope.EVENTS_READ, description="The facts, by the event's type; amounts in minor units.")
+    def data(self) -> JSON:
+        facts: dict[str, Any] = decode_json(self.facts)
+        return JSON({to_camel_case(name): value for name, value in facts.items()})
+
+    @guarded(Scope.ORDERS_READ, Scope.CHECKOUT, description="The order as it is now.")
+    async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("schema.orders.types")] | None:
+        from schema.orders.types import Order
+
+        row = await context_of(info).load.orders.load(self.order_id)
+        return Order.of(row) if row else None
+
+    @guarded(
+        Scope.PAYMENTS_READ, Scope.CHECKOUT, description="The payment as it is now, null for the order's own events."
+    )
+    async def payment(self, info: Info) -> Annotated["Payment", strawberry.lazy("schema.payments.types")] | None:
+        from schema.payments.types import Payment
+
+        row = await context_of(info).load.payment.load(self.payment_id) if self.payment_id else None
+        return Payment.of(row) if row else None
+
+
+@strawberry.type(description="News of the merchant's business: one event, with the cursor to go on from.")
+class MerchantEvent:
+    cursor: Cursor = strawberry.field(description="Give it as `after` to go on from here.")
+    sequence: int = strawberry.field(description="The number of the newest event; the event's, if there is one.")
+    event: Event | None = strawberry.field(description="Null in the first message, which only says where you stand.")

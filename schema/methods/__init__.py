@@ -1,0 +1,1 @@
+"""Payment methods, as the API shows them."""

@@ -1,0 +1,1 @@
+"""Payments, as the API shows them."""

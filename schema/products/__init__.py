@@ -1,0 +1,1 @@
+"""The catalog, as the API shows them."""

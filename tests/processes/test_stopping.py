@@ -1,0 +1,31 @@
+"""SIGTERM -> what runs is brought to its end -> gone, soon, whatever has become of Redis"""
+
+import signal
+
+import pytest
+
+from tests.processes.programs import Town
+from tests.town import Shop, eventually
+
+
+@pytest.mark.parametrize("redis", ["there", "gone", "frozen"])
+def test_servers_and_worker_go_when_they_are_asked_to(town: Town, shop: Shop, redis: str) -> None:
+    if redis == "gone":
+        town.redis.kill()
+    if redis == "frozen":
+        town.redis.send(signal.SIGSTOP)
+    order = shop.order()
+    payment = shop.checkout(order["id"])["payment"]
+    shop.pay(payment)
+    eventually(lambda: shop.find_order(order["id"]), lambda found: found["status"] == "PAID")
+
+    for program in (*town.servers, town.worker):
+        program.send(signal.SIGTERM)
+    for program in (*town.servers, town.worker):
+        assert program.process is not None
+        assert program.process.wait(40) == 0, program.said()
+
+    town.everything_runs()
+    assert shop.find_order(order["id"])["status"] == "PAID"
+    town.settle()
+    town.check()

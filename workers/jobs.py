@@ -1,0 +1,77 @@
+"""The job families: refunds to ask for, messages to try again, payments to ask about."""
+
+import asyncio
+import logging
+from typing import Any
+
+from domain import inbox
+from domain.disputes import respond as disputes
+from domain.events import Cause, CauseKind
+from domain.payments import inquire, operations
+from domain.refunds import ask as refunds
+from domain.refusals import Refusal
+from gateways.base import GatewayError
+from gateways.registry import Gateways
+from kit import clock
+from kit.logs import fresh
+from webhooks.handlers import HANDLERS
+
+_log = logging.getLogger(__name__)
+_SWEEP = Cause(CauseKind.SWEEP, "reconciliation")
+_REFUNDS = Cause(CauseKind.SYSTEM, "refunds")
+_OPERATIONS = Cause(CauseKind.SYSTEM, "operations")
+_DEADLINES = Cause(CauseKind.SYSTEM, "deadlines")
+_AT_ONCE = 8
+_BATCH = 100
+
+
+async def ask_refunds(ctx: dict[str, Any]) -> None:
+    """Asks the PSP for every refund that is due."""
+    gateways: Gateways = ctx["gateways"]
+    more = True
+    while more:
+        try:
+            more = await refunds.ask_next(gateways, cause=_REFUNDS, now=clock.now())
+        except GatewayError as error:
+            _log.warning("A refund is asked for again later: %s", error)
+
+
+async def perform_operations(ctx: dict[str, Any]) -> None:
+    """Asks the PSP for every capture and void that is due: the caller did, unless it died or got no clear answer."""
+    more = True
+    while more:
+        try:
+            more = await operations.perform_next(ctx["gateways"], cause=_OPERATIONS, now=clock.now())
+        except Refusal as refusal:
+            _log.warning("A capture or void did not go through, or is asked for again later: %s", refusal)
+
+
+async def alert_disputes(ctx: dict[str, Any]) -> None:
+    """Tells merchants of disputes whose deadline comes near."""
+    while await disputes.alert_next(cause=_DEADLINES, now=clock.now()):
+        pass
+
+
+async def retry_inbox(ctx: dict[str, Any]) -> None:
+    """Tries every kept message that is due."""
+    while await inbox.retry_next(ctx["gateways"], handlers=HANDLERS, now=clock.now()):
+        pass
+
+
+async def inquire_due(ctx: dict[str, Any]) -> None:
+    """Asks the PSP about every payment whose time has come: what webhooks did not tell is learned here."""
+    gateways: Gateways = ctx["gateways"]
+    while due := await inquire.claim_due(clock.now(), _BATCH):
+        slots = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(_inquire(gateways, payment_id, slots) for payment_id in due))
+
+
+async def _inquire(gateways: Gateways, payment_id: str, slots: asyncio.Semaphore) -> None:
+    async with slots:
+        fresh(payment_id=payment_id, job="inquire_due")
+        try:
+            await inquire.inquire(gateways, payment_id, cause=_SWEEP, now=clock.now())
+        except Refusal as refusal:
+            _log.warning("A payment is asked about again later: %s", refusal)
+        except Exception:
+            _log.exception("A payment could not be brought to the PSP's truth; it is tried again later")
