@@ -178,8 +178,9 @@ class Town:
         for program in self.programs:
             if program.alive:
                 program.send(signal.SIGCONT)
-        stopped = [program.start() for program in self.programs if not program.alive]
-        for program in stopped:
+            else:
+                program.start()
+        for program in self.programs:
             program.wait()
         self.sandbox("DELETE", "/webhooks/rules")
         self.sandbox("DELETE", "/faults")
