@@ -33,10 +33,12 @@ class PaymentUnderway(Refusal):
 
 
 class CheckoutInProgress(Refusal):
-    """The PSP is being asked to open the session."""
+    """The PSP is being asked to open the session, or has not said what came of it."""
 
-    def __init__(self, order_id: str) -> None:
+    def __init__(self, order_id: str, status: PaymentStatus | None = None) -> None:
         message = f"The checkout of order {order_id} is being opened. Try again in a moment."
+        if status is PaymentStatus.UNKNOWN:
+            message = f"The PSP has not said what came of a payment of order {order_id}. It is asked until it does."
         super().__init__(Fault("CHECKOUT_IN_PROGRESS", message, ("orderId",), retryable=True))
 
 
@@ -70,7 +72,7 @@ def _checkout(state: OrderState) -> Refusal | None:
 
 def _change(state: OrderState) -> Refusal | None:
     if state.live in _ASKING:
-        return CheckoutInProgress(state.order_id)
+        return CheckoutInProgress(state.order_id, state.live)
     return _checkout(state)
 
 

@@ -193,9 +193,8 @@ def _origin(url: str) -> str:
 async def _reserve(unit: Unit, *, tokens: Tokens, start: Start, cause: Cause, now: datetime) -> _Next:
     """Under the order's lock: the open payment if there is one, else a new row that the PSP is asked about next."""
     locked = await orders.lock(unit, start.merchant_id, start.order_id)
-    earlier = await idempotency.recall(
-        unit, merchant_id=start.merchant_id, mutation=start.mutation, key=start.key, body_digest=start.body_digest
-    )
+    key = {"merchant_id": start.merchant_id, "mutation": start.mutation, "key": start.key}
+    earlier = await idempotency.recall(unit, **key, body_digest=start.body_digest)
     if earlier and (answered := await _answered(unit, earlier["payment_id"])):
         return answered
     guard(OrderAction.CHECKOUT, locked.state)
@@ -205,21 +204,18 @@ async def _reserve(unit: Unit, *, tokens: Tokens, start: Start, cause: Cause, no
         step: _Next = _Ask(payment_id)
     else:
         step = await _continue(unit, start, locked.live, now)
-    if not isinstance(step, _Stale) and not earlier:
-        await idempotency.claim(
-            unit,
-            merchant_id=start.merchant_id,
-            mutation=start.mutation,
-            key=start.key,
-            body_digest=start.body_digest,
-            answer={"payment_id": step.payment_id},
-            now=now,
-        )
+    answer = {"payment_id": step.payment_id}
+    if isinstance(step, _Stale) or answer == earlier:
+        return step
+    if earlier:
+        await idempotency.answer_anew(unit, **key, answer=answer)
+    else:
+        await idempotency.claim(unit, **key, body_digest=start.body_digest, answer=answer, now=now)
     return step
 
 
 async def _answered(unit: Unit, payment_id: str) -> _Next | None:
-    """What the key's payment came to; None while the PSP has still to be asked for it."""
+    """What the key's payment came to; None while the PSP has still to be asked for it, or for another in its place."""
     row = await unit.fetch_one(
         "SELECT status, session_token, intent_token, last_error FROM payments WHERE id = $1", payment_id
     )
@@ -227,7 +223,10 @@ async def _answered(unit: Unit, payment_id: str) -> _Next | None:
     if row["status"] in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN}:
         return None
     if row["status"] == PaymentStatus.FAILED and row["session_token"] is None and row["intent_token"] is None:
-        raise ask.GatewayRefused(decode_json(row["last_error"])["message"])
+        error = decode_json(row["last_error"])
+        if error["code"] == ask.NOTHING_MADE:
+            return None
+        raise ask.GatewayRefused(error["message"])
     return _Ready(payment_id)
 
 

@@ -1,8 +1,10 @@
-"""One intent, one effect: the caller's key is reserved in the same transaction as what the mutation makes."""
+"""One intent, one effect: the caller's key is reserved in the same transaction as what the mutation makes.
+
+Keys are stored as digests: callers make them of what they like, and none of it is to be found here.
+"""
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,25 +12,22 @@ from typing import Any
 from domain.refusals import Fault, Refusal
 from kit.database.reading import decode_json
 from kit.database.unit import Unit
-from kit.redaction import holds_card_number
 
 MAX_KEY = 255
-_RANDOM = re.compile(r"(?=.*[a-f])[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-"""A UUID or as many hex digits: one in some thousands of them has a row of digits that passes for a card's."""
 _NOT_MEANT = frozenset({"idempotency_key", "client_secret"})
 
 
 class KeyReused(Refusal):
     """The key was used before, for something else."""
 
-    def __init__(self, key: str) -> None:
-        message = f"The idempotency key {key!r} was used for another request. Use a new key for a new intent."
+    def __init__(self) -> None:
+        message = "This idempotency key was used for another request. Use a new key for a new intent."
         super().__init__(Fault("IDEMPOTENCY_KEY_REUSED", message, ("idempotencyKey",)))
 
 
 class BadKey(Refusal):
     def __init__(self) -> None:
-        message = f"idempotencyKey must have 1 to {MAX_KEY} visible characters, and not look like a card number."
+        message = f"idempotencyKey must have 1 to {MAX_KEY} visible characters."
         super().__init__(Fault("INVALID", message, ("idempotencyKey",)))
 
 
@@ -40,12 +39,7 @@ def digest(body: Mapping[str, Any]) -> str:
 
 def check(key: str) -> str:
     """The key, if it can be one; raises BadKey."""
-    if (
-        not 1 <= len(key) <= MAX_KEY
-        or not key.isprintable()
-        or key.isspace()
-        or (not _RANDOM.fullmatch(key) and holds_card_number(key))
-    ):
+    if not 1 <= len(key) <= MAX_KEY or not key.isprintable() or key.isspace():
         raise BadKey
     return key
 
@@ -62,7 +56,7 @@ async def claim(
            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, mutation, key) DO NOTHING RETURNING id""",
         merchant_id,
         mutation,
-        key,
+        _stored(key),
         body_digest,
         dict(answer),
         now,
@@ -74,17 +68,32 @@ async def claim(
     )
 
 
+async def answer_anew(unit: Unit, *, merchant_id: str, mutation: str, key: str, answer: Mapping[str, str]) -> None:
+    """From now on the key answers this: what it answered before came to nothing."""
+    await unit.execute(
+        "UPDATE idempotency_records SET answer = $4 WHERE merchant_id = $1 AND mutation = $2 AND key = $3",
+        merchant_id,
+        mutation,
+        _stored(key),
+        dict(answer),
+    )
+
+
 async def recall(unit: Unit, *, merchant_id: str, mutation: str, key: str, body_digest: str) -> dict[str, str] | None:
     """The answer of the first call with this key, None if there was none; raises KeyReused."""
     record = await unit.fetch_one(
         "SELECT body_digest, answer FROM idempotency_records WHERE merchant_id = $1 AND mutation = $2 AND key = $3",
         merchant_id,
         mutation,
-        key,
+        _stored(key),
     )
     if record is None:
         return None
     if record["body_digest"] != body_digest:
-        raise KeyReused(key)
+        raise KeyReused
     answer: dict[str, str] = decode_json(record["answer"])
     return answer
+
+
+def _stored(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

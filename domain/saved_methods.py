@@ -41,14 +41,15 @@ async def gateway_customer(gateways: Gateways, merchant_id: str, customer_id: st
         token = await gateways.default.open_customer(customer_id, row["email"], row["name"])
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
-    await reading.execute(
+    kept = await reading.fetch_one(
         """INSERT INTO gateway_customers (customer_id, gateway, token) VALUES ($1, $2, $3)
-           ON CONFLICT (customer_id, gateway) DO NOTHING""",
+           ON CONFLICT (customer_id, gateway) DO UPDATE SET token = gateway_customers.token RETURNING token""",
         customer_id,
         gateways.default.name,
         token,
     )
-    return token
+    assert kept is not None
+    return str(kept["token"])
 
 
 async def save(

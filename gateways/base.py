@@ -285,6 +285,11 @@ class Gateway(Protocol):
         """Opens a hosted payment page. The same key and request give the same session, however often asked."""
         ...
 
+    async def find(self, payment_id: str, *, direct: bool, since: datetime) -> Evidence | None:
+        """What was made of a payment whose registration was not answered; None: the PSP has nothing of it now.
+        `direct`: it was charged without a hosted page. `since`: when it was first asked for."""
+        ...
+
     async def authorize(self, request: DirectRequest, *, idempotency_key: str) -> Evidence:
         """Charges or reserves on an instrument. A decline is evidence, not an error."""
         ...
@@ -372,6 +377,10 @@ class OutcomeUnknown(GatewayError):
 
     money_may_have_moved = True
     retry_is_safe = True
+
+
+class AnswerStored(OutcomeUnknown):
+    """The PSP failed at the work and gives this key the same answer from now on: what it made must be looked up."""
 
 
 class BadSignature(Exception):

@@ -15,6 +15,11 @@ _AFTER_CLOSING = timedelta(seconds=5)
 _FEE_SOON = timedelta(seconds=2)
 
 
+def pause(age: timedelta) -> timedelta:
+    """How long until a payment of this age is asked about again."""
+    return next((pause for limit, pause in _BY_AGE if age < limit), _RARELY)
+
+
 def next_inquiry(
     status: PaymentStatus,
     *,
@@ -33,8 +38,7 @@ def next_inquiry(
         return now + _FEE_SOON
     if status in FINAL and (all_known or status is not PaymentStatus.CAPTURED):
         return None
-    age = now - created_at
-    soon = now + next((pause for limit, pause in _BY_AGE if age < limit), _RARELY)
+    soon = now + pause(now - created_at)
     if status is PaymentStatus.OPEN and expires_at is not None and expires_at > now:
         return min(soon, expires_at + _AFTER_CLOSING)
     return soon

@@ -1,12 +1,13 @@
 """Asks the PSP how a payment stands, and takes the answer in through the one door."""
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 
 from domain.events import Cause
 from domain.payments import cadence
 from domain.payments.apply import apply
-from domain.payments.ask import GatewayUnavailable, ask, claim
+from domain.payments.ask import GatewayUnavailable, NothingMade, ask, claim
 from gateways.base import Evidence, GatewayError, PaymentTokens
 from gateways.registry import Gateways
 from kit.database import reading
@@ -26,11 +27,23 @@ async def inquire(gateways: Gateways, payment_id: str, *, cause: Cause, now: dat
     time, or of an order that wants no money any more, is closed. Raises GatewayUnavailable or GatewayRefused.
     """
     payment = await _payment(payment_id)
+    try:
+        await _inquire(gateways, payment, cause, now)
+    except GatewayUnavailable:
+        again = now + cadence.pause(now - decode_time(payment["created_at"]))
+        await reading.execute(
+            "UPDATE payments SET inquire_at = $2 WHERE id = $1 AND inquire_at IS NOT NULL", payment_id, again
+        )
+        raise
+
+
+async def _inquire(gateways: Gateways, payment: dict[str, Any], cause: Cause, now: datetime) -> None:
+    payment_id = payment["id"]
     if payment["session_token"] is None and payment["intent_token"] is None:
         if await unit_of_work(lambda unit: claim(unit, payment_id, now)):
-            await ask(gateways, payment_id, cause=cause, now=now)
-        return
-    if _should_close(payment, now):
+            with contextlib.suppress(NothingMade):
+                await ask(gateways, payment_id, cause=cause, now=now)
+    elif _should_close(payment, now):
         await close(gateways, payment_id, cause=cause, now=now)
     else:
         await run_to_end(_hear(gateways, payment, cause, now, closing=False))

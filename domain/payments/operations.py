@@ -13,16 +13,17 @@ from domain.payments.apply import apply
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.payments.state import locked_state
 from domain.refusals import Fault, Refusal
-from gateways.base import Declined, Evidence, GatewayError, Refused
+from gateways.base import AnswerStored, Declined, Evidence, GatewayError, Refused
 from gateways.registry import Gateways
 from kit import ids
 from kit.database import reading
 from kit.database.reading import decode_time
 from kit.database.unit import Unit, run_to_end, unit_of_work
-from models import OPERATION_EDGES, OperationKind, OperationStatus, advance
+from models import OPERATION_EDGES, OperationKind, OperationStatus, PaymentStatus, advance
 
 _LEASE = timedelta(seconds=90)
 _LOOKS, _PAUSE = 100, 0.1
+_WAITING = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION})
 _ACTIONS = {OperationKind.CAPTURE: PaymentAction.CAPTURE, OperationKind.VOID: PaymentAction.VOID}
 
 
@@ -157,10 +158,26 @@ async def _perform(gateways: Gateways, operation_id: str, cause: Cause, now: dat
         await unit_of_work(lambda unit: _end(unit, row, OperationStatus.FAILED, reason, now))
         await inquire.inquire(gateways, row["payment_id"], cause=cause, now=now)
         raise GatewayRefused(error.message) from error
+    except AnswerStored:
+        await _look_up(gateways, row, cause, now)
+        return
     except GatewayError as error:
         await reading.execute("UPDATE operations SET ask_at = $2 WHERE id = $1 AND ask_at IS NOT NULL", row["id"], now)
         raise GatewayUnavailable(error) from error
     await unit_of_work(lambda unit: _record(unit, row, evidence, cause, now))
+
+
+async def _look_up(gateways: Gateways, row: dict[str, Any], cause: Cause, now: datetime) -> None:
+    """The PSP failed and will say nothing else of this: what became of the authorization tells whether it was done."""
+    await inquire.inquire(gateways, row["payment_id"], cause=cause, now=now)
+    payment = await reading.fetch_one("SELECT status FROM payments WHERE id = $1", row["payment_id"])
+    assert payment is not None
+    if payment["status"] not in _WAITING:
+        await unit_of_work(lambda unit: _end(unit, row, OperationStatus.SUCCEEDED, None, now))
+        return
+    reason = "it failed, and did nothing. Ask again with a new key."
+    await unit_of_work(lambda unit: _end(unit, row, OperationStatus.FAILED, reason, now))
+    raise GatewayRefused(reason)
 
 
 async def _ask(gateways: Gateways, row: dict[str, Any]) -> Evidence:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import stripe
 
-from gateways.base import Declined, GatewayError, NotSent, OutcomeUnknown, Refused
+from gateways.base import AnswerStored, Declined, GatewayError, NotSent, OutcomeUnknown, Refused
 
 
 @contextmanager
@@ -28,4 +28,11 @@ def _translate(error: stripe.StripeError) -> GatewayError:
         return NotSent("The PSP does not accept our key.", code=code or "authentication")
     if isinstance(error, stripe.InvalidRequestError) and not isinstance(error, stripe.IdempotencyError):
         return Refused(message, code=code)
-    return OutcomeUnknown("The PSP gave no clear answer.", code=code or type(error).__name__)
+    unclear = AnswerStored if _is_stored(error) else OutcomeUnknown
+    return unclear("The PSP gave no clear answer.", code=code or type(error).__name__)
+
+
+def _is_stored(error: stripe.StripeError) -> bool:
+    """Stripe keeps its own failures: a 500 is what the key hears from then on, and a replay says so itself."""
+    replayed = "idempotent-replayed" in {name.lower() for name in error.headers or {}}
+    return error.http_status == 500 or ((error.http_status or 0) > 500 and replayed)

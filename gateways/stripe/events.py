@@ -73,7 +73,7 @@ def read(payload: str, gateway: str) -> GatewayEvent:
     try:
         facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
         found = evidence.evidence(facts, gateway=gateway)
-    except _MISREAD:
-        _log.exception("An event of Stripe is not understood and is kept", extra={"event_token": token})
+    except _MISREAD as error:
+        _log.error("An event of Stripe is not understood and is kept: %r", error, extra={"event_token": token})
         return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.UNREADABLE, evidence=None)
     return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.PAYMENT, evidence=found)

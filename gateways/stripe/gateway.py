@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
 
 from gateways.base import (
+    AnswerStored,
     DirectRequest,
     Evidence,
     GatewayEvent,
@@ -26,6 +27,7 @@ NAME = "stripe"
 _CHARGE = ["latest_charge.balance_transaction", "latest_charge.refunds"]
 _SESSION = [f"payment_intent.{path}" for path in _CHARGE]
 _REFUNDS_SHOWN = 10
+_CLOCKS_APART = timedelta(minutes=5)
 _REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
 
 
@@ -55,6 +57,17 @@ class StripeGateway:
             )
         return self._session_evidence(session)
 
+    async def find(self, payment_id: str, *, direct: bool, since: datetime) -> Evidence | None:
+        recent: Any = {"created": {"gte": int((since - _CLOCKS_APART).timestamp())}, "limit": 100}
+        with translated():
+            calls: Any = self._client.v1.payment_intents if direct else self._client.v1.checkout.sessions
+            async for found in (await calls.list_async(recent)).auto_paging_iter():
+                if (found.to_dict().get("metadata") or {}).get(evidence.PAYMENT_KEY) == payment_id:
+                    return await self.inquire(
+                        PaymentTokens(**{"intent_token" if direct else "session_token": found.id})
+                    )
+        return None
+
     async def authorize(self, request: DirectRequest, *, idempotency_key: str) -> Evidence:
         options: Any = {"idempotency_key": idempotency_key}
         try:
@@ -74,9 +87,13 @@ class StripeGateway:
         params: Any = {"email": email, "metadata": {"paygraph_customer": customer_id}} | (
             {"name": name} if name else {}
         )
-        with translated():
-            customer = await self._client.v1.customers.create_async(params, {"idempotency_key": customer_id})
-        return customer.id
+        create = self._client.v1.customers.create_async
+        try:
+            with translated():
+                return (await create(params, {"idempotency_key": customer_id})).id
+        except AnswerStored:  # the key is spent, and a second customer does no harm
+            with translated():
+                return (await create(params)).id
 
     async def save_method(
         self, token: str, customer_token: str, *, return_url: str, idempotency_key: str

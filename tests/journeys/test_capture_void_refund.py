@@ -123,6 +123,22 @@ def test_a_capture_whose_answer_is_lost_is_made_once(town: Town, shop: Shop, whe
     assert amounts(shop.sync(payment["id"])["payment"]) == (4200, 4200, 0)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("mutation", "path", "end"), [(CAPTURE, "capture", "CAPTURED"), (VOID, "cancel", "CANCELED")])
+def test_an_operation_that_the_psp_fails_at_is_looked_up(
+    town: Town, shop: Shop, mutation: str, path: str, end: str, when: str
+) -> None:
+    payment = authorized(town, shop)
+    path = f"/v1/payment_intents/*/{path}"
+    town.sandbox("POST", "/faults", method="POST", path=path, when=when, kind="status", status=500, next=3)
+    town.sandbox("POST", "/webhooks/rules", action="drop")
+    done = do(shop, mutation, payment, idempotencyKey="once")
+    if when == "before":
+        assert (codes(done), done["payment"]["status"]) == (["GATEWAY_REFUSED"], "AUTHORIZED")
+        done = do(shop, mutation, payment, idempotencyKey="twice")
+    assert (codes(done), done["payment"]["status"]) == ([], end)
+
+
 def test_refunds_add_up_to_what_was_captured_and_no_further(town: Town, shop: Shop) -> None:
     payment = captured(shop, 10000)
     first = do(shop, REFUND, payment, amount=euros(2500), explanation="One was broken.")

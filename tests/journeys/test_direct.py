@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -125,6 +126,29 @@ def test_what_is_no_token_is_refused_and_nothing_is_charged(town: Town, shop: Sh
     assert found["status"] == "OPEN"
     assert [payment["status"] for payment in found["payments"]] == (["FAILED"] if code == "GATEWAY_REFUSED" else [])
     assert codes(authorize(shop, order)) == ["INVALID"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_psp_that_fails_at_a_charge_is_searched_for_it_before_another_is_made(
+    town: Town, shop: Shop, when: str
+) -> None:
+    order = shop.order()
+    town.sandbox(
+        "POST", "/faults", method="POST", path="/v1/payment_intents", when=when, kind="status", status=500, next=3
+    )
+    first = authorize(shop, order, key=None, token="pm_card_visa")
+    if when == "after":
+        assert (codes(first), first["payment"]["status"]) == ([], "CAPTURED")
+        return
+    assert codes(first) == ["GATEWAY_UNAVAILABLE"]
+    (payment,) = shop.find_order(order["id"])["payments"]
+    assert payment["status"] == "UNKNOWN"
+    assert codes(authorize(shop, order, token="pm_card_visa")) == ["GATEWAY_UNAVAILABLE"]
+
+    town.sweep(timedelta(minutes=61))
+    assert shop.find_payment(payment["id"])["status"] == "FAILED"
+    assert authorize(shop, order, token="pm_card_visa")["payment"]["status"] == "CAPTURED"
+    assert len(shop.find_order(order["id"])["payments"]) == 2
 
 
 def test_a_lost_answer_is_asked_for_again_and_the_card_is_charged_once(town: Town, shop: Shop) -> None:

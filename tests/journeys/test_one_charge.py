@@ -52,8 +52,8 @@ def test_a_second_visit_gets_the_same_page_and_the_same_key_the_same_payment(tow
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "reset"}])
-def test_a_psp_that_fails_is_asked_again_with_the_same_key(
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "reset"}])
+def test_a_psp_that_does_not_answer_is_asked_again_with_the_same_key(
     town: Town, shop: Shop, when: str, fault: dict[str, Any]
 ) -> None:
     order = shop.order()
@@ -71,6 +71,64 @@ def test_a_psp_that_fails_is_asked_again_with_the_same_key(
     assert len(calls) == 4
     if when == "after":
         assert [call["replayed"] for call in calls] == [False, True, True, True]
+
+
+def failing(town: Town, when: str, path: str = SESSIONS) -> None:
+    """The PSP answers 500 from now on, which it stores as the answer to the key, as Stripe does."""
+    town.sandbox("POST", "/faults", method="POST", path=path, when=when, kind="status", status=500, next=3)
+
+
+@pytest.mark.parametrize("key", ["visit", "another"])
+def test_a_psp_that_fails_before_it_makes_a_page_does_not_lock_the_order(town: Town, shop: Shop, key: str) -> None:
+    order = shop.order()
+    failing(town, "before")
+    refused = shop.checkout(order["id"], idempotencyKey="visit")
+    assert [(error["code"], error["retryable"]) for error in refused["userErrors"]] == [("GATEWAY_UNAVAILABLE", True)]
+    (failed,) = shop.find_order(order["id"])["payments"]
+    assert (failed["status"], failed["lastError"]["code"]) == ("FAILED", "nothing_made")
+
+    started = shop.checkout(order["id"], idempotencyKey=key)
+    assert codes(started) == []
+    assert started["payment"]["id"] != failed["id"]
+    assert shop.checkout(order["id"], idempotencyKey="visit") == started
+    shop.pay(started["payment"])
+    eventually(lambda: shop.find_order(order["id"]), lambda found: found["status"] == "PAID")
+    answered = shop.checkout(order["id"], idempotencyKey="visit")
+    assert (answered["payment"]["id"], codes(answered)) == (started["payment"]["id"], [])
+
+
+def test_a_psp_that_fails_after_it_made_a_page_is_searched_for_it(town: Town, shop: Shop) -> None:
+    order = shop.order()
+    failing(town, "after")
+    started = shop.checkout(order["id"])
+    assert codes(started) == []
+    (payment,) = shop.find_order(order["id"])["payments"]
+    assert (payment["status"], payment["id"]) == ("OPEN", started["payment"]["id"])
+    assert len([call for call in asked(town, payment["id"]) if call["executed"]]) == 1
+    shop.pay(started["payment"])
+    eventually(lambda: shop.find_order(order["id"]), lambda found: found["status"] == "PAID")
+
+
+@pytest.mark.parametrize("end", ["edit", "cancel"])
+def test_an_order_whose_page_the_psp_failed_at_can_be_changed(town: Town, shop: Shop, end: str) -> None:
+    order = shop.order()
+    failing(town, "before")
+    shop.checkout(order["id"])
+    mutation, more = (ORDER_UPDATE, {"items": items(5000)}) if end == "edit" else (ORDER_CANCEL, {})
+    changed = next(iter(shop.ask(mutation, input={"orderId": order["id"], **more}).values()))
+    assert codes(changed) == []
+
+
+def test_a_psp_that_fails_and_cannot_be_searched_is_asked_until_it_tells(town: Town, shop: Shop) -> None:
+    order = shop.order()
+    failing(town, "before")
+    town.sandbox("POST", "/faults", method="GET", path=SESSIONS, kind="status", status=503, next=3)
+    assert codes(shop.checkout(order["id"])) == ["GATEWAY_UNAVAILABLE"]
+    (payment,) = shop.find_order(order["id"])["payments"]
+    assert payment["status"] == "UNKNOWN"
+    synced = shop.sync(payment["id"])
+    assert (codes(synced), synced["payment"]["status"]) == ([], "FAILED")
+    assert codes(shop.checkout(order["id"])) == []
 
 
 def test_a_psp_that_is_busy_leaves_the_payment_as_it_was(town: Town, shop: Shop) -> None:

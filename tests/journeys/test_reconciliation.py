@@ -3,7 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from kit import clock
 from kit.database import reading
+from kit.database.reading import decode_time
 from tests.town import Shop, Town, eventually
 
 OUTCOMES: list[tuple[dict[str, Any], str, int]] = [
@@ -71,6 +75,18 @@ def test_a_psp_that_is_down_is_asked_again_later(town: Town, shop: Shop) -> None
     assert shop.find_payment(payment["id"])["status"] == "CAPTURED"
 
 
+@pytest.mark.parametrize(("age", "pause"), [(1, 1 / 3), (10, 2), (50, 15), (6 * 60, 120), (5 * 24 * 60, 720)])
+def test_a_silent_psp_is_asked_the_more_rarely_the_older_the_payment_is(
+    town: Town, shop: Shop, age: float, pause: float
+) -> None:
+    """In minutes."""
+    payment = shop.open_payment()
+    town.sandbox("POST", "/faults", method="*", path="/v1/checkout/sessions/*", kind="status", status=503, next=None)
+    town.sweep(timedelta(minutes=age))
+    wait = town.call(pending(payment["id"])) - clock.now() - timedelta(minutes=age)
+    assert abs(wait - timedelta(minutes=pause)) < timedelta(seconds=15)
+
+
 def test_payment_sync_takes_in_what_the_dashboard_did(town: Town, shop: Shop) -> None:
     order = shop.paid_order()
     town.settle()
@@ -97,4 +113,4 @@ async def pending(payment_id: str) -> Any:
     """When the payment is asked about next."""
     row = await reading.fetch_one("SELECT inquire_at FROM payments WHERE id = $1", payment_id)
     assert row is not None
-    return row["inquire_at"]
+    return row["inquire_at"] and decode_time(row["inquire_at"])
