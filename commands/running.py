@@ -11,7 +11,7 @@ from typing import Any
 
 from bootstrap import House, opened, running
 from commands.application import build
-from config import ConfigError, Settings, require_production
+from config import ConfigError, Settings, require_production, require_webhook_secret
 from domain import demo, merchants
 from gateways.stripe import endpoints
 from kit import clock
@@ -28,10 +28,10 @@ _SANDBOX_KEY = "sk_test_sandbox"
 async def run(settings: Settings) -> None:
     """Everything in one process: API, worker, and the sandbox PSP unless a Stripe key is set."""
     async with contextlib.AsyncExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_sole(settings.data_dir))
         if settings.embedded:
             settings = await _with_sandbox(stack, settings)
+        require_webhook_secret(settings)
         await migrate(settings.database_url)
         house = await stack.enter_async_context(opened(settings))
         told = await _demo(house)
@@ -66,7 +66,7 @@ async def worker(settings: Settings) -> None:
 async def sandbox(host: str, port: int, state: Path | None) -> None:
     """The sandbox PSP alone."""
     if state:
-        state.parent.mkdir(parents=True, exist_ok=True)
+        _make_room_for(state)
     async with Serving(create_app(state=state), host, port, lifespan=True):
         print(
             f"The sandbox PSP answers at http://{host}:{port} (STRIPE_API_BASE); any sk_test_ key will do.", flush=True
@@ -74,10 +74,23 @@ async def sandbox(host: str, port: int, state: Path | None) -> None:
         await until_stopped()
 
 
+def _make_room_for(state: Path) -> None:
+    try:
+        state.parent.mkdir(parents=True, exist_ok=True)
+        state.touch()
+    except OSError as error:
+        raise ConfigError(f"--state {state} cannot be used: {error.strerror}.") from None
+
+
 @contextlib.contextmanager
 def _sole(data_dir: Path) -> Iterator[None]:
     """Holds the directory: two instances in one would hand each other's events to the wrong address."""
-    with (data_dir / "run.lock").open("wb") as file:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "run.lock").open("wb")
+    except OSError as error:
+        raise ConfigError(f"DATA_DIR {data_dir} cannot be used: {error.strerror}.") from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

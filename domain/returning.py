@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from domain import actions, checkout
+from domain import actions
 from domain.actions import OrderAction, OrderState
-from domain.checkout import Places
+from domain.checkout.hosted import start_checkout
+from domain.checkout.places import Places
 from domain.events import Cause
 from domain.payments import inquire
 from domain.tokens import Tokens
@@ -136,7 +137,7 @@ async def start_again(
     row = await reading.fetch_one("SELECT request, capture_method FROM payments WHERE id = $1", visit.payment_id)
     assert row is not None
     request = decode_json(row["request"])
-    return await checkout.start_checkout(
+    return await start_checkout(
         gateways,
         tokens,
         merchant_id=visit.merchant_id,

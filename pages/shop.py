@@ -11,8 +11,9 @@ from babel.numbers import get_territory_currencies
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from domain import checkout, orders, reads
-from domain.checkout import Places
+from domain import orders, reads
+from domain.checkout.hosted import start_checkout
+from domain.checkout.places import Places
 from domain.events import Cause, CauseKind
 from domain.order_input import NewItem
 from domain.reads import Row, Window
@@ -158,7 +159,7 @@ async def _start(request: Request, merchant_id: str, given: Mapping[str, str]) -
         cause=_CAUSE,
         now=now,
     )
-    return await checkout.start_checkout(
+    return await start_checkout(
         house.gateways,
         house.tokens,
         merchant_id=merchant_id,

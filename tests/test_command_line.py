@@ -21,6 +21,7 @@ from tests.town import free_port
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ["run", "serve", "worker", "migrate", "schema", "sandbox", "merchant", "key"]
 NESTED = ["merchant create", "merchant list", "merchant origins", "key create", "key rotate", "key end"]
+REDIS = "redis://127.0.0.1:1/0"
 STRIPE = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
 
 
@@ -105,7 +106,12 @@ def test_every_command_explains_itself(words: str, capsys: pytest.CaptureFixture
     "words",
     [
         *("", "nonsense", "merchant", "key", "merchant create", "key create", "key rotate", "key end", "sandbox"),
-        *("run now", "key create mer_1 --kind other", "key create mer_1 --scope all", "sandbox --port x"),
+        *(
+            "run now",
+            "key create mer_1 --kind other",
+            "key create mer_1 --scope all",
+            *(f"sandbox --port {port}" for port in ("x", "-1", "65536", "80.0", "")),
+        ),
         *("merchant create --name x --mode both", "schema --out x"),
         *(f"key rotate key_1 --overlap-hours {hours}" for hours in ("x", "-1", "nan", "inf", "1e30")),
     ],
@@ -127,8 +133,6 @@ BAD_SETTINGS: list[tuple[str, dict[str, str]]] = [
     *(("REDIS_URL", {"REDIS_URL": text}) for text in ("localhost:6379", "http://x", "redis://", "redis://x:port/0")),
     *(("STRIPE_API_BASE", {"STRIPE_API_BASE": text}) for text in ("api.stripe.com", "http://")),
     *(("STRIPE_SECRET_KEY", {"STRIPE_SECRET_KEY": text}) for text in ("x", "pk_test_x", "sk_x", " sk_test_x")),
-    ("STRIPE_WEBHOOK_SECRET", {"STRIPE_SECRET_KEY": "sk_test_x"}),
-    ("STRIPE_WEBHOOK_SECRET", {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": " , "}),
     *(("DEVELOPMENT", {"DEVELOPMENT": text}) for text in ("maybe", "2", "on!")),
     *(("LOG_LEVEL", {"LOG_LEVEL": text}) for text in ("LOUD", "10", "TRACE")),
     ("SECRET_KEY", {"SECRET_KEY": "short"}),
@@ -260,6 +264,18 @@ def test_a_machine_that_is_not_ready_is_told_of_in_one_line(tmp_path: Path) -> N
             "no file": ((["migrate"], {"DATABASE_URL": "sqlite://"}), "names no file"),
             "port taken": ((["run"], {"PORT": str(taken), "SANDBOX_PORT": str(free_port())}), f"port {taken}"),
             "sandbox port taken": ((["run"], {"PORT": str(free_port()), "SANDBOX_PORT": str(taken)}), f"port {taken}"),
+            "no webhook secret": ((["run"], {"STRIPE_SECRET_KEY": "sk_test_x"}), "STRIPE_WEBHOOK_SECRET is not set"),
+            "an empty one": (
+                (
+                    ["serve"],
+                    {**STRIPE, "STRIPE_WEBHOOK_SECRET": " , ", "DATABASE_URL": "sqlite:///x", "REDIS_URL": REDIS},
+                ),
+                "STRIPE_WEBHOOK_SECRET is not set",
+            ),
+            "no room for the sandbox": (
+                (["sandbox", "--port", "0", "--state", "/dev/null/x"], {}),
+                "--state /dev/null/x",
+            ),
             "the sandbox alone": ((["sandbox", "--port", str(taken)], {}), f"port {taken}"),
             "no such host": ((["run"], {"HOST": "no.such.host.invalid", "PORT": str(free_port())}), "no.such.host"),
         }

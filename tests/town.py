@@ -224,6 +224,16 @@ def eventually(look: Callable[[], T], holds: Callable[[T], bool] = bool, timeout
         time.sleep(0.03)
 
 
+def half_sent(url: str, **headers: str) -> str:
+    """The status line that a POST gets whose body stops after its first bytes."""
+    parts = urlsplit(url)
+    told = {"Host": parts.netloc, "Content-Length": "100", **headers}
+    lines = [f"POST {parts.path} HTTP/1.1", *(f"{name}: {text}" for name, text in told.items()), "", "a=1"]
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as client:
+        client.sendall("\r\n".join(lines).encode())
+        return client.makefile("rb").readline().decode().strip()
+
+
 MONEY = "{ amountMinor currency }"
 PAYMENT_FIELDS = f"""
   id status orderId token checkoutUrl expiresAt superseded conflict riskLevel captureMethod type

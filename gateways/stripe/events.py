@@ -63,6 +63,8 @@ def read(payload: str, gateway: str) -> GatewayEvent:
         if not (isinstance(token, str) and isinstance(kind, str) and 0 < len(token) <= 255 and 0 < len(kind) <= 100):
             raise BadEvent("The event has no usable id or type.")
         at = datetime.fromtimestamp(made, UTC)
+        if obj.get("livemode", livemode) != livemode:
+            raise BadEvent("The event and what it tells of are of different modes.")
         listened = kind in LISTENED and obj.get("mode", "payment") == "payment"  # other sessions take no payment
     except BadEvent:
         raise

@@ -5,7 +5,8 @@ from enum import Enum
 import strawberry
 from strawberry.types import Info
 
-from domain import direct, idempotency, reads, saved_methods
+from domain import idempotency, reads, saved_methods
+from domain.checkout import direct
 from domain.refusals import Refusal
 from kit import clock
 from models import Scope

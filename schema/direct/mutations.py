@@ -5,8 +5,9 @@ from enum import Enum
 import strawberry
 from strawberry.types import Info
 
-from domain import direct, idempotency, reads
-from domain.checkout import Places
+from domain import idempotency, reads
+from domain.checkout import direct
+from domain.checkout.places import Places
 from domain.refusals import Fault, Refusal
 from kit import clock
 from kit.logs import bind

@@ -5,8 +5,9 @@ from enum import Enum
 import strawberry
 from strawberry.types import Info
 
-from domain import checkout, idempotency, orders, reads
-from domain.checkout import Places
+from domain import idempotency, orders, reads
+from domain.checkout.hosted import start_checkout
+from domain.checkout.places import Places
 from domain.refusals import Refusal
 from kit import clock
 from kit.logs import bind
@@ -174,7 +175,7 @@ class OrderMutations:
             order_id = checked_id(input.order_id, "ord", "an order", "orderId")
             check_payer(context, order_id, input.client_secret)
             bind(order_id=order_id)
-            payment_id = await checkout.start_checkout(
+            payment_id = await start_checkout(
                 context.services.gateways,
                 context.services.tokens,
                 merchant_id=context.merchant_id,

@@ -128,6 +128,20 @@ def test_what_is_no_token_is_refused_and_nothing_is_charged(town: Town, shop: Sh
     assert codes(authorize(shop, order)) == ["INVALID"]
 
 
+def test_a_page_that_is_being_opened_is_waited_for_and_closed_before_a_token_is_charged(town: Town, shop: Shop) -> None:
+    order = shop.order()
+    sessions = "/v1/checkout/sessions"
+    town.sandbox("POST", "/faults", method="POST", path=sessions, when="after", kind="reset", next=3, stored=False)
+    assert codes(shop.checkout(order["id"])) == ["GATEWAY_UNAVAILABLE"]
+    paid = authorize(shop, order, token="pm_card_visa", idempotencyKey="token")
+    assert (codes(paid), paid["payment"]["status"]) == ([], "CAPTURED")
+    assert (
+        authorize(shop, order, token="pm_card_visa", idempotencyKey="token")["payment"]["id"] == paid["payment"]["id"]
+    )
+    page, charge = shop.find_order(order["id"])["payments"]
+    assert (page["status"], charge["id"]) == ("EXPIRED", paid["payment"]["id"])
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_psp_that_fails_at_a_charge_is_searched_for_it_before_another_is_made(
     town: Town, shop: Shop, when: str

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from domain import checkout, inbox, orders
+from domain import inbox, orders
 from domain.catalog import Amount
-from domain.checkout import Places
+from domain.checkout.hosted import start_checkout
+from domain.checkout.places import Places
 from domain.events import Cause, CauseKind
 from domain.orders import NewItem
 from kit import clock
@@ -87,7 +88,7 @@ async def open_payment(town: Town, shop: Shop) -> dict[str, Any]:
         cause=CAUSE,
         now=now,
     )
-    payment_id = await checkout.start_checkout(
+    payment_id = await start_checkout(
         town.house.gateways,
         town.house.tokens,
         merchant_id=shop.merchant_id,

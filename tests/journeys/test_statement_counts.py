@@ -74,7 +74,7 @@ def test_making_and_opening_an_order_takes_as_many_statements_however_large_it_i
     start = """mutation ($input: CheckoutStartInput!) {
       checkoutStart(input: $input) { checkoutUrl userErrors { code } } }"""
     given = {"orderId": order_id, "idempotencyKey": secrets.token_hex(8)}
-    assert asked(town, shop, statements, start, input=given) == 22
+    assert asked(town, shop, statements, start, input=given) == 18
 
 
 def test_settling_a_webhook_takes_six_statements(town: Town, shop: Shop, statements: Counter[str]) -> None:

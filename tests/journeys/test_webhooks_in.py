@@ -14,7 +14,7 @@ import pytest
 from gateways.stripe.events import LISTENED
 from kit.database import reading
 from tests import invariants
-from tests.town import Shop, Town, eventually
+from tests.town import Shop, Town, eventually, half_sent
 
 DASHBOARD = {"Authorization": "Bearer sk_test_dashboard"}
 
@@ -254,3 +254,19 @@ def test_a_message_of_another_account_is_conflicted(town: Town, shop: Shop) -> N
     payment, events = unheard(town, shop)
     assert send(town, {**completed(events), "account": "acct_other"}).status_code == 200
     assert shop.find_payment(payment["id"])["conflict"] == "account: the PSP names another account"
+
+
+def test_a_message_that_tells_of_another_mode_than_its_own_is_none(town: Town, shop: Shop) -> None:
+    payment, events = unheard(town, shop)
+    event = completed(events)
+    forged = {**event, "data": {"object": {**event["data"]["object"], "livemode": True}}}
+    assert send(town, forged).status_code == 400
+    assert event["id"] not in inbox(town)
+    assert shop.find_payment(payment["id"])["status"] == "OPEN"
+
+
+def test_a_message_that_stops_half_way_is_not_waited_for(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks.routes.BODY_SECONDS", 0.2)
+    before = inbox(town)
+    assert half_sent(f"{town.base_url}/webhooks/stripe") == "HTTP/1.1 408 Request Timeout"
+    assert inbox(town) == before

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.pages.conftest import LOCAL, DemoShop, serving, words
-from tests.town import Shop, Town, eventually, free_port
+from tests.town import Shop, Town, eventually, free_port, half_sent
 
 
 def test_a_first_payment(town: Town, demo_shop: DemoShop, payer_of: Any) -> None:
@@ -154,6 +154,12 @@ def test_odd_forms_get_a_friendly_no(demo_shop: DemoShop, content_type: str, bod
     assert "That did not work" in words(answer)
     assert 'href="/"' in answer.text
     assert orders(demo_shop.merchant) == before
+
+
+def test_a_form_that_stops_half_way_is_not_waited_for(demo_shop: DemoShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.forms._SECONDS", 0.2)
+    answered = half_sent(f"{demo_shop.url}/demo/buy", **{"Content-Type": FORM})
+    assert answered == "HTTP/1.1 408 Request Timeout"
 
 
 def test_what_is_not_for_sale_is_not_sold(town: Town, demo_shop: DemoShop, shop: Shop) -> None:

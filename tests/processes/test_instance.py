@@ -146,3 +146,15 @@ def test_sigterm_ends_sockets_and_streams_politely_and_soon(make: Make) -> None:
     assert instance.program.process is not None
     assert instance.program.process.returncode == 0
     eventually(instance.redis_pids, lambda left: left == [])
+
+
+def test_two_instances_do_not_share_a_folder(make: Make) -> None:
+    first = make("one")
+    first.program.wait()
+    told = first.demo
+    second = make("one")
+    eventually(lambda: not second.program.alive, timeout=30)
+    assert "Another instance works in DATA_DIR" in second.program.said()
+    assert "Traceback" not in second.program.said()
+    assert (first.program.alive, first.demo) == (True, told)
+    assert first.shop.paid_order()["status"] == "PAID"

@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import checkout, idempotency, saved_methods
-from domain.checkout import Instrument, Places, Start
+from domain import idempotency, saved_methods
+from domain.checkout.places import Places, check_places
+from domain.checkout.register import register
+from domain.checkout.requests import Instrument, Start
 from domain.events import Cause
 from domain.refusals import Fault, Refusal
 from domain.tokens import Tokens
@@ -55,7 +57,7 @@ async def authorize(
     page of the order is closed at the PSP first.
     """
     key = idempotency.check(idempotency_key)
-    await checkout.check_places(wanted.merchant_id, wanted.places)
+    await check_places(wanted.merchant_id, wanted.places)
     start = Start(
         mutation=MUTATION,
         merchant_id=wanted.merchant_id,
@@ -68,7 +70,7 @@ async def authorize(
         livemode=gateways.default.livemode,
         instrument=await _instrument(gateways, wanted),
     )
-    return await checkout.register(gateways, tokens, start, cause=cause, now=now)
+    return await register(gateways, tokens, start, cause=cause, now=now)
 
 
 async def _instrument(gateways: Gateways, wanted: Wanted) -> Instrument:
