@@ -125,13 +125,13 @@ class Town:
         """Waits until every webhook of the sandbox is delivered."""
         assert self.sandbox("POST", "/settle", timeout=20, retries=False)["settled"] is True
 
-    def sweep(self, later: timedelta = timedelta()) -> None:
-        """Reconciliation, as it would be at a later time."""
-        self.call(self._sweep(later))
+    def sweep(self, later: timedelta = timedelta(), *, only: str | None = None) -> None:
+        """Reconciliation, as it would be at a later time: of every payment that is due then, or of one."""
+        self.call(self._sweep(later, only))
 
-    async def _sweep(self, later: timedelta) -> None:
+    async def _sweep(self, later: timedelta, only: str | None) -> None:
         now = clock.now() + later
-        for payment_id in await inquire.claim_due(now, 1000):
+        for payment_id in [only] if only else await inquire.claim_due(now, 1000):
             with contextlib.suppress(Exception):
                 cause = Cause(CauseKind.SWEEP, "test")
                 await inquire.inquire(self.house.gateways, payment_id, cause=cause, now=now)

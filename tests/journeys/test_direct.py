@@ -159,7 +159,7 @@ def test_a_psp_that_fails_at_a_charge_is_searched_for_it_before_another_is_made(
     assert payment["status"] == "UNKNOWN"
     assert codes(authorize(shop, order, token="pm_card_visa")) == ["GATEWAY_UNAVAILABLE"]
 
-    town.sweep(timedelta(minutes=61))
+    town.sweep(timedelta(minutes=61), only=payment["id"])
     assert shop.find_payment(payment["id"])["status"] == "FAILED"
     assert authorize(shop, order, token="pm_card_visa")["payment"]["status"] == "CAPTURED"
     assert len(shop.find_order(order["id"])["payments"]) == 2

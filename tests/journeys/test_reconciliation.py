@@ -82,7 +82,7 @@ def test_a_silent_psp_is_asked_the_more_rarely_the_older_the_payment_is(
     """In minutes."""
     payment = shop.open_payment()
     town.sandbox("POST", "/faults", method="*", path="/v1/checkout/sessions/*", kind="status", status=503, next=None)
-    town.sweep(timedelta(minutes=age))
+    town.sweep(timedelta(minutes=age), only=payment["id"])
     wait = town.call(pending(payment["id"])) - clock.now() - timedelta(minutes=age)
     assert abs(wait - timedelta(minutes=pause)) < timedelta(seconds=15)
 
