@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from bench import report
-from bench.parts import LONG, QUICK, Log, Parts, Sizes, lifecycles, lists, memory, subscribers, webhooks
+from bench.parts import LONG, QUICK, Log, Parts, Sizes, lifecycles, lists, memory, operations, subscribers, webhooks
 from bench.report import Figure
 from bench.stage import DEFAULT_DATABASE, BenchError, Stage
 from kit.embedded_redis import EmbeddedRedis
@@ -23,6 +23,7 @@ PARTS: Parts = {
     "webhooks": webhooks.measure,
     "lists": lists.measure,
     "lifecycles": lifecycles.measure,
+    "operations": operations.measure,
     "subscribers": subscribers.measure,
     "memory": memory.measure,
 }

@@ -16,6 +16,7 @@ class Sizes:
     lists: int = 250
     listed_orders: int = 5_000
     lifecycles: int = 250
+    operations: int = 250
     remembered_lifecycles: int = 4_000
     subscribers: int = 2_000
     followers: int = 1_000
@@ -28,6 +29,7 @@ QUICK = Sizes(
     lists=10,
     listed_orders=100,
     lifecycles=10,
+    operations=10,
     remembered_lifecycles=80,
     subscribers=40,
     followers=20,
