@@ -5,9 +5,9 @@ import logging
 
 from starlette.applications import Starlette
 
-from domain import returning
 from domain.events import Cause, CauseKind
 from domain.refusals import Refusal
+from domain.returning import visits
 from gateways.registry import Gateways
 from kit import clock
 
@@ -24,7 +24,7 @@ class Asking:
         self._gateways = gateways
         self._questions: dict[str, asyncio.Task[None]] = {}
 
-    async def ask(self, visit: returning.Visit) -> None:
+    async def ask(self, visit: visits.Visit) -> None:
         """Returns with the answer, or after a few seconds without: then it is taken in when it comes."""
         if visit.settled:
             return
@@ -33,9 +33,9 @@ class Asking:
             question = self._questions[visit.payment_id] = asyncio.create_task(self._ask(visit))
         await asyncio.wait({question}, timeout=PATIENCE)
 
-    async def _ask(self, visit: returning.Visit) -> None:
+    async def _ask(self, visit: visits.Visit) -> None:
         try:
-            await returning.ask(self._gateways, visit, cause=CAUSE, now=clock.now())
+            await visits.ask(self._gateways, visit, cause=CAUSE, now=clock.now())
         except Refusal as refusal:
             _log.warning("The PSP could not be asked on the payer's return: %s", refusal)
         except Exception:

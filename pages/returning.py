@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from domain import reads, returning
+from domain import reads
 from domain.refusals import Refusal
-from domain.returning import Shown, Visit
+from domain.returning import visits
+from domain.returning.shown import Shown, look
+from domain.returning.visits import Visit
 from kit import clock
 from kit.logs import bind
 from models import PaymentStatus
@@ -38,7 +40,7 @@ async def return_page(request: Request) -> Response:
     if visit is None:
         return page(request, "not_found.html", status=404)
     await asking.of(request.app).ask(visit)
-    shown = await returning.shown(visit.payment_id, clock.now())
+    shown = await look(visit.payment_id, clock.now())
     return page(request, "return.html", form_targets=_origin(shown.psp_url), **_facts(request, visit, shown))
 
 
@@ -51,7 +53,7 @@ async def return_live(request: Request) -> Response:
     if visit is None:
         return Response(status_code=404)
     after = _cursor(request)
-    shown = await returning.shown(visit.payment_id, clock.now())
+    shown = await look(visit.payment_id, clock.now())
     if shown.settled and shown.version == after:
         return Response(status_code=204)
     return streams.stream(request, _changes(request, visit, after))
@@ -65,7 +67,7 @@ async def pay_again(request: Request) -> Response:
     house = request.app.state.house
     try:
         async with asyncio.timeout(OPENING):
-            payment_id = await returning.start_again(
+            payment_id = await visits.start_again(
                 house.gateways, house.tokens, visit, base_url=house.base_url, cause=asking.CAUSE, now=clock.now()
             )
     except TimeoutError:
@@ -84,14 +86,14 @@ def own_path(request: Request, payment_id: str) -> str:
 
 async def _not_again(request: Request, visit: Visit, status: int, message: str) -> Response:
     path = own_path(request, visit.payment_id)
-    shown = await returning.shown(visit.payment_id, clock.now())
+    shown = await look(visit.payment_id, clock.now())
     retry = Retry(f"{path}/again", {}) if status == 503 else None
     targets = _origin(shown.psp_url)
     return page(request, "refused.html", status=status, form_targets=targets, message=message, back=path, retry=retry)
 
 
 async def _changes(request: Request, visit: Visit, after: int) -> AsyncGenerator[str, None]:
-    async with aclosing(returning.follow(request.app.state.house.hub, visit, after, clock.now())) as following:
+    async with aclosing(visits.follow(request.app.state.house.hub, visit, after, clock.now())) as following:
         async for shown in following:
             facts = _facts(request, visit, shown)
             told = {
@@ -135,4 +137,4 @@ async def _visit(request: Request) -> Visit | None:
     if not request.app.state.house.tokens.opens_return(payment_id, token):
         return None
     bind(payment_id=payment_id)
-    return await returning.visit(payment_id)
+    return await visits.visit(payment_id)

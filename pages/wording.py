@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.refusals import Refusal
-from domain.returning import RefundCause, Shown, State
+from domain.returning.shown import RefundCause, Shown, State
 
 
 @dataclass(frozen=True, slots=True)

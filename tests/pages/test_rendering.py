@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.refusals import Fault, Refusal
-from domain.returning import RefundCause, Returned, Shown, State
+from domain.returning.shown import RefundCause, Returned, Shown, State
 from pages import locales, wording
 from pages.assets import STATIC, asset
 from tests.town import Town

@@ -1,0 +1,1 @@
+"""A payer comes back from the hosted page."""
