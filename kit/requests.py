@@ -1,11 +1,13 @@
 """ASGI middleware: gives every request an id, logs it in one line, and sets the headers that every answer has."""
 
+import asyncio
 import logging
 import re
 import secrets
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit.logs import fresh
@@ -16,7 +18,8 @@ _QUIET = frozenset({"/healthz", "/readyz"})
 
 
 class RequestLog:
-    """The id comes from X-Request-Id where a proxy set one, and goes back in the same header."""
+    """The id comes from X-Request-Id where a proxy set one, and goes back in the same header. A request that a stopping
+    server has no more time for is told so."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,6 +43,10 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            if status or scope["type"] != "http":
+                raise
+            await JSONResponse({"error": "The server is stopping. Ask again."}, 503)(scope, receive, answer)
         finally:
             if scope["path"] not in _QUIET:
                 self._line(scope, status, started)

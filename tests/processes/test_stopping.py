@@ -1,11 +1,13 @@
 """SIGTERM -> what runs is brought to its end -> gone, soon, whatever has become of Redis"""
 
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.processes.programs import Town
-from tests.town import Shop, eventually
+from tests.town import Shop, eventually, half_sent
 
 
 @pytest.mark.parametrize("redis", ["there", "gone", "frozen"])
@@ -29,3 +31,15 @@ def test_servers_and_worker_go_when_they_are_asked_to(town: Town, shop: Shop, re
     assert shop.find_order(order["id"])["status"] == "PAID"
     town.settle()
     town.check()
+
+
+def test_whoever_is_still_sending_is_told_that_the_server_goes(town: Town) -> None:
+    paths = ("/webhooks/stripe", "/graphql")
+    with ThreadPoolExecutor(len(paths)) as pool:
+        form = {"Content-Type": "application/json"}
+        told = [pool.submit(half_sent, town.addresses[1] + path, **form) for path in paths]
+        time.sleep(0.5)  # until the server has begun to read
+        town.servers[1].stop()
+        assert {each.result(10) for each in told} == {"HTTP/1.1 503 Service Unavailable"}
+    assert "Traceback" not in town.servers[1].said()
+    town.everything_runs()
