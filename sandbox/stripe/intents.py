@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.store import Json, equals
-from sandbox.stripe import charges, currencies, customers, events, intent_form, methods, params, payments, tender
+from sandbox.stripe import (
+    charges,
+    choosing,
+    currencies,
+    customers,
+    events,
+    intent_form,
+    methods,
+    params,
+    payments,
+)
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.stripe.intent_form import COMMON, CONFIRM, SIMPLE
@@ -35,28 +45,8 @@ def create(call: Call, given: dict[str, Any]) -> Json:
     if not given.get("allowed_payment_method_types") and "automatic_payment_methods" not in given:
         given["automatic_payment_methods"] = {"allow_redirects": "always", "enabled": True}
     intent = intent_form.make(call, given["amount"], given["currency"], given)
-    choose_method(call, intent, given)
+    choosing.choose_method(call, intent, given)
     return confirm_now(call, intent, given) if given.get("confirm") else intent
-
-
-def choose_method(call: Call, intent: Json, given: dict[str, Any]) -> None:
-    """Takes the payment method that the parameters name, if they do."""
-    if "payment_method" in given:
-        method = tender.resolve(call, given["payment_method"])
-    elif "payment_method_data" in given:
-        method = tender.from_data(call, given["payment_method_data"], "payment_method_data")
-    else:
-        return
-    if method["type"] not in intent["payment_method_types"]:
-        raise InvalidRequest(
-            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. Please attach a "
-            f"PaymentMethod of one of the following types: {', '.join(intent['payment_method_types'])}.",
-            code="payment_intent_incompatible_payment_method",
-            param="payment_method",
-        )
-    customers.require_own(method, intent["customer"], "PaymentIntent")
-    tender.require_usable(method)
-    events.change(call, intent, payment_method=method["id"], status="requires_confirmation", next_action=None)
 
 
 def confirm_now(call: Call, intent: Json, given: dict[str, Any]) -> Json:
@@ -146,7 +136,7 @@ def update(call: Call, given: dict[str, Any], identifier: str) -> Json:
             changes[name] = given[name] or None
     events.change(call, intent, **changes)
     events.change(call, intent, payment_method_types=intent_form.offered(intent))
-    choose_method(call, intent, given)
+    choosing.choose_method(call, intent, given)
     return intent
 
 
@@ -186,7 +176,7 @@ def confirm(call: Call, given: dict[str, Any], identifier: str) -> Json:
         )
     changes = params.picked(given, "receipt_email", "setup_future_usage", "shipping", "capture_method")
     events.change(call, intent, **changes)
-    choose_method(call, intent, given)
+    choosing.choose_method(call, intent, given)
     return confirm_now(call, intent, given)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.store import Json, equals
-from sandbox.stripe import customers, events, methods, params, setups, tender
+from sandbox.stripe import choosing, customers, events, methods, params, setups
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.stripe.intent_form import EXCLUSIVE, TYPES, removed, require_one_of
@@ -70,27 +70,8 @@ def create(call: Call, given: dict[str, Any]) -> Json:
     if not types:
         raise InvalidParameter("No payment method type that can be set up.", param="allowed_payment_method_types")
     intent = setups.make(call, {**given, "metadata": params.merged({}, given.get("metadata"))}, types)
-    _choose_method(call, intent, given)
+    choosing.choose_method(call, intent, given)
     return _confirm_now(call, intent, given) if given.get("confirm") else intent
-
-
-def _choose_method(call: Call, intent: Json, given: dict[str, Any]) -> None:
-    if "payment_method" in given:
-        method = tender.resolve(call, given["payment_method"])
-    elif "payment_method_data" in given:
-        method = tender.from_data(call, given["payment_method_data"], "payment_method_data")
-    else:
-        return
-    if method["type"] not in intent["payment_method_types"]:
-        raise InvalidRequest(
-            f"The PaymentMethod provided ({method['type']}) is not allowed for this SetupIntent. Please attach a "
-            f"PaymentMethod of one of the following types: {', '.join(intent['payment_method_types'])}.",
-            code="setup_intent_invalid_parameter",
-            param="payment_method",
-        )
-    customers.require_own(method, intent["customer"], "SetupIntent")
-    tender.require_usable(method)
-    events.change(call, intent, payment_method=method["id"], status="requires_confirmation", next_action=None)
 
 
 def _confirm_now(call: Call, intent: Json, given: dict[str, Any]) -> Json:
@@ -152,7 +133,7 @@ def update(call: Call, given: dict[str, Any], identifier: str) -> Json:
     events.change(call, intent, **changes)
     allowed, excluded = intent["allowed_payment_method_types"], intent["excluded_payment_method_types"] or []
     events.change(call, intent, payment_method_types=setups.offered(None, allowed, excluded))
-    _choose_method(call, intent, given)
+    choosing.choose_method(call, intent, given)
     return intent
 
 
@@ -164,7 +145,7 @@ def update(call: Call, given: dict[str, Any], identifier: str) -> Json:
 )
 def confirm(call: Call, given: dict[str, Any], identifier: str) -> Json:
     intent = _waiting(call, identifier, "confirmed", own=True)
-    _choose_method(call, intent, given)
+    choosing.choose_method(call, intent, given)
     return _confirm_now(call, intent, given)
 
 
