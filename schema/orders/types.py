@@ -176,7 +176,8 @@ class Order(Node):
         return [MetadataEntry(key=key, value=value) for key, value in decode_json(self.pairs).items()]
 
     @guarded(
-        *_MERCHANT,
+        Scope.ORDERS_WRITE,
+        Scope.PAYMENTS_WRITE,
         description="What a browser or app needs, beside a publishable key, to pay and watch this one order.",
     )
     def client_secret(self, info: Info) -> str:
