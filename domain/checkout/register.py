@@ -20,7 +20,7 @@ from kit import ids
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
-from models import PaymentStatus, Recurrence
+from models import PaymentStatus
 
 _MARGIN = timedelta(seconds=60)
 _PAUSE, _LONGEST_PAUSE = 0.05, 0.4
@@ -160,7 +160,7 @@ async def _insert(
         start.gateway,
         start.livemode,
         PaymentStatus.CREATED.value,
-        Recurrence.SALE.value,
+        start.recurrence.value,
         start.capture_method.value,
         order["currency"],
         amount_minor,

@@ -9,7 +9,7 @@ from domain.checkout.places import Places
 from domain.orders import Locked
 from gateways.base import DirectRequest, RequestItem, SessionRequest
 from kit.database.unit import Unit
-from models import CaptureMethod
+from models import CaptureMethod, Recurrence
 
 SESSION_LIFE = timedelta(hours=1)
 
@@ -42,6 +42,7 @@ class Start:
     livemode: bool
     instrument: Instrument | None = None
     restrict: Callable[[str, int], tuple[str, ...]] | None = None
+    recurrence: Recurrence = Recurrence.SALE
 
 
 def direct_request(
@@ -58,6 +59,7 @@ def direct_request(
         save=instrument.save,
         off_session=instrument.off_session,
         return_url=start.places.success_url or own_page,
+        recurring=start.recurrence is Recurrence.RECC,
     )
 
 
