@@ -17,6 +17,7 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
+from models.link import LinkStatus, PaymentLink
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
@@ -52,6 +53,7 @@ __all__ = [
     "InboxStatus",
     "KeyKind",
     "LineItem",
+    "LinkStatus",
     "Merchant",
     "MerchantOrigin",
     "Operation",
@@ -60,6 +62,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "Payment",
+    "PaymentLink",
     "PaymentStatus",
     "Posting",
     "PostingKind",

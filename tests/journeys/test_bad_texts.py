@@ -100,6 +100,15 @@ def with_description(text: str) -> tuple[str, Any]:
     return query, {"input": {**given["input"], "description": text}}
 
 
+LINK_CREATE = """mutation ($input: PaymentLinkCreateInput!) {
+  paymentLinkCreate(input: $input) { userErrors { code path } } }"""
+
+
+def link(**more: Any) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "purpose": "p", "currency": "EUR", "amount": AMOUNT, **more}
+    return LINK_CREATE, {"input": given}
+
+
 FIELDS = [
     pytest.param(with_name, "items.0.name", 200, id="an item's name"),
     pytest.param(with_reference, "reference", 100, id="a reference"),
@@ -108,6 +117,8 @@ FIELDS = [
     pytest.param(with_customer_name, "customer.name", 200, id="a customer's name"),
     pytest.param(with_product_name, "name", 200, id="a product's name"),
     pytest.param(with_description, "description", 2000, id="a product's description"),
+    pytest.param(lambda text: link(purpose=text), "purpose", 200, id="a link's purpose"),
+    pytest.param(lambda text: link(reference=text), "reference", 100, id="a link's reference"),
 ]
 
 

@@ -139,7 +139,7 @@ LiveUpdates: orderUpdates paymentUpdates
 Money: amountMinor currency decimal exponent formatted
 Mutation: checkoutStart paymentAuthorize paymentInitialize
 NextAction: type url
-Order: actions createdAt currency id items paidAt payments reference status total updatedAt version
+Order: actions collected createdAt currency id items paidAt payments reference status total updatedAt version
 OrderActionState: code enabled name reason
 OrderUpdate: cursor event order version
 Payment: actions amount authorized captureBefore captureMethod captured checkoutUrl createdAt disputed expiresAt
