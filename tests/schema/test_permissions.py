@@ -222,7 +222,7 @@ def test_what_a_payer_may_not_see_is_refused_field_by_field(town: Town, shop: Sh
     assert met == {name: ["FORBIDDEN"] for name in met}
     untried = {str(place) for place in GUARDED} - set(met)
     assert untried == {
-        "Customer.paymentMethods",
+        *("Customer.paymentMethods", "PaymentLink.orders"),
         *("Event.cause", "Event.data", "Event.sequence"),
         *("Refund.reason", "Refund.explanation", "Refund.failureCode"),
     }
