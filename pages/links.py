@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from domain import reads
 from domain.events import Cause, CauseKind
@@ -17,6 +17,7 @@ from domain.refusals import Refusal
 from kit import clock, money, qr
 from models import LinkStatus, OrderStatus, PaymentStatus
 from pages import wording
+from pages.assets import STATIC
 from pages.forms import BadForm, read_form
 from pages.render import page
 from pages.returning import OPENING, Retry, own_path
@@ -24,7 +25,7 @@ from pages.returning import OPENING, Retry, own_path
 _COOKIE = "visit"
 _COOKIE_SECONDS = 30 * 24 * 3600
 _VISIT = re.compile(r"[0-9a-f]{32}")
-_PICTURE_SECONDS = 3600
+_KEPT_SECONDS = 3600
 
 
 async def link_page(request: Request) -> Response:
@@ -113,8 +114,14 @@ async def _picture(request: Request, draw: Any, media_type: str) -> Response:
     link = await visits.find(request.path_params["slug"])
     if link is None:
         return page(request, "not_found.html", status=404)
-    headers = {"Cache-Control": f"public, max-age={_PICTURE_SECONDS}"}
+    headers = {"Cache-Control": f"public, max-age={_KEPT_SECONDS}"}
     return Response(draw(_address(request, link)), media_type=media_type, headers=headers)
+
+
+async def embed(_request: Request) -> Response:
+    """GET /embed.js: the button for pages of other origins."""
+    headers = {"Cache-Control": f"public, max-age={_KEPT_SECONDS}", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return FileResponse(STATIC / "embed.js", media_type="text/javascript", headers=headers)
 
 
 def _offer(

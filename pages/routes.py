@@ -3,7 +3,7 @@
 from starlette.routing import BaseRoute, Mount, Route
 
 from pages.assets import STATIC, Assets
-from pages.links import invoice, link_page, pay_link, qr_png, qr_svg
+from pages.links import embed, invoice, link_page, pay_link, qr_png, qr_svg
 from pages.returning import pay_again, return_live, return_page
 from pages.shop import buy, start_page
 
@@ -18,5 +18,6 @@ ROUTES: list[BaseRoute] = [
     Route("/l/{slug}/invoice", invoice),
     Route("/l/{slug}/qr.svg", qr_svg),
     Route("/l/{slug}/qr.png", qr_png),
+    Route("/embed.js", embed),
     Mount("/static", Assets(directory=STATIC)),
 ]

@@ -315,3 +315,9 @@ def test_hostile_texts_are_shown_as_texts(town: Town, shop: Shop, payer: httpx.C
         assert "<img src=x" not in page.text
         assert "</dd><b>" not in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_the_button_may_be_loaded_by_any_page(town: Town, payer: httpx.Client) -> None:
+    script = payer.get(f"{town.base_url}/embed.js")
+    assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert script.headers["cross-origin-resource-policy"] == "cross-origin"
