@@ -1,5 +1,6 @@
 """What comes of opening a payment link: one order for each visit, and its one open payment."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from models import CaptureMethod, LinkStatus, OrderStatus
 
+_SLUG = re.compile(r"[0-9a-z]{1,40}")
 SINGLE = "single"
 """The visit of a link that has one order, whoever opens it."""
 
@@ -87,7 +89,8 @@ SELECT l.id, l.merchant_id, l.slug, l.active, l.purpose, l.currency, l.items, l.
 
 
 async def find(slug: str) -> Link | None:
-    row = await reading.fetch_one(_LINK, slug)
+    """The link at an address, whatever the address is; None for none."""
+    row = await reading.fetch_one(_LINK, slug) if _SLUG.fullmatch(slug) else None
     if row is None:
         return None
     least, most = row["least_minor"], row["most_minor"]

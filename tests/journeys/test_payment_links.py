@@ -229,9 +229,10 @@ def test_a_link_that_is_over_is_gone_and_opens_nothing(town: Town, shop: Shop, p
             assert all("ask" in answer.text and "new link" in answer.text for answer in answers)
         changed = shop.ask(UPDATE, input={"paymentLinkId": ended["id"], "purpose": "x"})["paymentLinkUpdate"]
         assert codes(changed) == ["LINK_INACTIVE"]
-        for path in ("", "/qr.svg", "/qr.png", "/invoice"):
-            assert payer.get(f"{town.base_url}/l/nothinghere{path}").status_code == 404
-        assert payer.post(f"{town.base_url}/l/nothinghere").status_code == 404
+        for slug in ("nothinghere", "%00", "%ff", "x" * 3000, "é", "' OR 1=1 --"):
+            for path in ("", "/qr.svg", "/qr.png", "/invoice"):
+                assert payer.get(f"{town.base_url}/l/{slug}{path}").status_code == 404, (slug, path)
+            assert payer.post(f"{town.base_url}/l/{slug}").status_code == 404
 
 
 def test_a_deactivated_link_closes_the_page_that_is_open(town: Town, shop: Shop, payer: httpx.Client) -> None:
@@ -321,3 +322,12 @@ def test_the_button_may_be_loaded_by_any_page(town: Town, payer: httpx.Client) -
     script = payer.get(f"{town.base_url}/embed.js")
     assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
     assert script.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "0" * 31, "0" * 33, "%00", "\u00e9"])
+def test_an_odd_cookie_is_a_new_visit(shop: Shop, payer: httpx.Client, cookie: str) -> None:
+    made = link(shop, reusable=True)
+    headers = {"Cookie": f"visit={cookie}".encode()}
+    answer = payer.post(made["url"], data={"visit": cookie, "amount": "x" * 40}, headers=headers)
+    assert answer.status_code == 303
+    assert re.search(r"visit=[0-9a-f]{32};", answer.headers["set-cookie"])
