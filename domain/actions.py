@@ -110,7 +110,7 @@ class PaymentAction(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentState:
     """What decides what may be done with a payment; amounts in minor units. `operating`: a capture or void is being
-    asked of the PSP. `registered`: the PSP knows the payment."""
+    asked of the PSP. `expired`: the time to take what is reserved is over. `registered`: the PSP knows the payment."""
 
     payment_id: str
     status: PaymentStatus
@@ -121,12 +121,13 @@ class PaymentState:
     refunding_minor: int
     disputed_minor: int
     operating: bool
+    expired: bool
     registered: bool
 
     @property
     def refundable_minor(self) -> int:
-        """Captured, less what was or is being given back, less what the payer's bank contests."""
-        return self.captured_minor - self.refunded_minor - self.refunding_minor - self.disputed_minor
+        """Captured, less what was or is being given back; nothing while the payer's bank holds some of it."""
+        return 0 if self.disputed_minor else self.captured_minor - self.refunded_minor - self.refunding_minor
 
 
 def _no(code: str, message: str, *, retryable: bool = False) -> Refusal:
@@ -166,6 +167,8 @@ def _operate(state: PaymentState, possible: frozenset[PaymentStatus]) -> Refusal
     if state.status not in possible:
         unknown = ("PAYMENT_NOT_AUTHORIZED", f"The payment is {state.status.value}: no money is reserved.")
         return _no(*_NOT_AUTHORIZED.get(state.status, unknown))
+    if state.expired:
+        return _no(*_NOT_AUTHORIZED[PaymentStatus.EXPIRED])
     if state.operating:
         return _no("OPERATION_IN_PROGRESS", "A capture or void is on its way. Try again in a moment.", retryable=True)
     return None
@@ -177,7 +180,7 @@ def _refund(state: PaymentState) -> Refusal | None:
     if state.refundable_minor > 0:
         return None
     if state.disputed_minor:
-        return _no("PAYMENT_DISPUTED", "The payer's bank contests the rest: answer the dispute.")
+        return _no("PAYMENT_DISPUTED", "The payer's bank contests it, and PSPs give nothing back meanwhile.")
     return _no("ALREADY_REFUNDED", "All of it was given back, or is on its way.")
 
 

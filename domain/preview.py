@@ -38,8 +38,8 @@ async def operation(gateways: Gateways, wanted: operations.Wanted, *, now: datet
     """What the capture or void would do; raises the refusal that it would get here."""
 
     async def work(unit: Unit) -> None:
-        state = await locked_state(unit, wanted.merchant_id, wanted.payment_id)
-        amount_minor = operations.check(wanted, state)
+        state = await locked_state(unit, wanted.merchant_id, wanted.payment_id, now)
+        amount_minor = operations.check(wanted, state, gateways)
         captured = amount_minor if wanted.kind is OperationKind.CAPTURE else 0
         standing = Standing.CAPTURED if captured else Standing.CANCELED
         evidence = _evidence(gateways, wanted.payment_id, standing=standing, captured_minor=captured)
@@ -52,8 +52,8 @@ async def refund(gateways: Gateways, wanted: request.Wanted, *, now: datetime) -
     """What the refund would do once it has succeeded; raises the refusal that it would get here."""
 
     async def work(unit: Unit) -> None:
-        state = await locked_state(unit, wanted.merchant_id, wanted.payment_id)
-        new = request.new_refund(wanted, state, now)
+        state = await locked_state(unit, wanted.merchant_id, wanted.payment_id, now)
+        new = request.new_refund(wanted, state, gateways, now)
         await request.reserve_now(unit, wanted.payment_id, new, _CAUSE, now)
         made = RefundEvidence(
             token=f"preview:{new.refund_id}",

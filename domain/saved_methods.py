@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from domain import idempotency
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.payments.instruments import remember
 from domain.refusals import Fault, Refusal
-from gateways.base import Declined, GatewayError, Refused
+from gateways.base import AnswerStored, Declined, GatewayError, Refused
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.unit import Unit, unit_of_work
@@ -53,19 +54,33 @@ async def gateway_customer(gateways: Gateways, merchant_id: str, customer_id: st
 
 
 async def save(
-    gateways: Gateways, *, merchant_id: str, customer_id: str, token: str, return_url: str, key: str, now: datetime
+    gateways: Gateways,
+    *,
+    merchant_id: str,
+    customer_id: str,
+    token: str,
+    return_url: str,
+    idempotency_key: str,
+    body_digest: str,
+    now: datetime,
 ) -> tuple[str | None, Mapping[str, str] | None]:
     """Leaves the instrument with the merchant; returns its id, or what the payer has to do first.
 
     After that has been done the same call, with the same key, saves it.
     """
+    key = idempotency.check(idempotency_key)
+    names = {"merchant_id": merchant_id, "mutation": "paymentMethodSave", "key": key, "body_digest": body_digest}
     customer_token = await gateway_customer(gateways, merchant_id, customer_id)
+    answer = {"customer_id": customer_id}
+    await unit_of_work(lambda unit: idempotency.claim(unit, **names, answer=answer, now=now))
     try:
         setup = await gateways.default.save_method(
             token, customer_token, return_url=return_url, idempotency_key=f"{customer_id}:{key}"
         )
     except (Refused, Declined) as error:
         raise GatewayRefused(error.message) from error
+    except AnswerStored as error:
+        raise GatewayRefused("it failed. Nothing was charged: save the method again with a new key.") from error
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
     if setup.token is None or setup.method is None:

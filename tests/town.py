@@ -213,7 +213,7 @@ class Shop:
         return self.ask(PAYMENT_SYNC, input={"paymentId": payment_id})["paymentSync"]
 
 
-def eventually(look: Callable[[], T], holds: Callable[[T], bool] = bool, timeout: float = 15.0) -> T:
+def eventually(look: Callable[[], T], holds: Callable[[T], bool] = bool, timeout: float = 30.0) -> T:
     """What `look` sees once it is as wanted; fails with what it saw last."""
     deadline = time.monotonic() + timeout
     while True:

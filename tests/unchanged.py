@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from kit.database import reading
-from tests.town import Shop
+from tests.town import Shop, eventually
 
 TABLES = {
     "orders": "merchant_id = $1",
@@ -51,9 +51,18 @@ def last_asked(shop: Shop) -> str | None:
     return found["calls"][0]["request_id"] if found["calls"] else None
 
 
+def fees_are_known(shop: Shop) -> None:
+    """Waits for what the PSP tells of itself some time after a capture, if it does."""
+    waiting = "SELECT id FROM payments WHERE merchant_id = $1 AND status = 'captured' AND fee_minor IS NULL"
+    with contextlib.suppress(AssertionError):
+        eventually(lambda: shop.town.call(reading.fetch(waiting, shop.merchant_id)), lambda rows: not rows)
+
+
 @contextlib.contextmanager
 def nothing_happens(*shops: Shop) -> Iterator[None]:
     """Fails unless the block leaves the merchants' rows as they were, and the PSP alone."""
+    for shop in shops:
+        fees_are_known(shop)
     rows, asked = [remembered(shop) for shop in shops], last_asked(shops[0])
     yield
     assert [remembered(shop) for shop in shops] == rows

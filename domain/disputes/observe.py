@@ -24,6 +24,9 @@ _RANKS = {
     DisputeStatus.WON: 5,
     DisputeStatus.LOST: 5,
 }
+_INQUIRY = frozenset(
+    {DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.WARNING_CLOSED}
+)
 _TOTALS = ("withdrawn_minor", "reinstated_minor", "fee_minor", "fee_returned_minor")
 
 
@@ -65,9 +68,12 @@ async def _take(
     after = _STATUS_OF[evidence.standing]
     status = advance(DISPUTE_EDGES, before, after) if _RANKS[after] > _RANKS[before] else before
     grown: dict[str, int] = {name: max(0, getattr(evidence, name) - row[name]) for name in _TOTALS}
-    if not fresh and status is before and not any(grown.values()) and not _submitted_now(row, evidence):
+    answered = evidence.submitted and _RANKS[after] >= _RANKS[before]
+    if not fresh and status is before and not any(grown.values()) and (row["evidence_submitted_at"] or not answered):
         return 0
-    await _update(unit, row, status, grown, evidence, now)
+    if before in _INQUIRY and status not in _INQUIRY:
+        await _reopen(unit, row["id"])
+    await _update(unit, row, status, grown, evidence, answered, now)
     lost = status is DisputeStatus.LOST and (fresh or before is not status)
     writing.entries += _entries(payment, row, evidence, grown, lost=lost)
     held = grown["withdrawn_minor"] - grown["reinstated_minor"]
@@ -84,8 +90,11 @@ async def _take(
     return held
 
 
-def _submitted_now(row: Mapping[str, Any], evidence: DisputeEvidence) -> bool:
-    return evidence.submitted and row["evidence_submitted_at"] is None
+async def _reopen(unit: Unit, dispute_id: str) -> None:
+    """A dispute that an inquiry has become wants an answer of its own, and has a deadline of its own."""
+    await unit.execute(
+        "UPDATE disputes SET evidence_submitted_at = NULL, alerted_at = NULL, due_by = NULL WHERE id = $1", dispute_id
+    )
 
 
 def _entries(
@@ -139,6 +148,7 @@ async def _update(
     status: DisputeStatus,
     grown: Mapping[str, int],
     evidence: DisputeEvidence,
+    answered: bool,
     now: datetime,
 ) -> None:
     await unit.execute(
@@ -153,6 +163,6 @@ async def _update(
         grown["fee_minor"],
         grown["fee_returned_minor"],
         evidence.due_by,
-        now if evidence.submitted else None,
+        now if answered else None,
         now,
     )

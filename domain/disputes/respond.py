@@ -7,12 +7,14 @@ from typing import Any
 
 from domain import idempotency
 from domain.events import Cause, NewEvent
+from domain.payments import inquire
 from domain.payments.apply import apply
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.payments.writing import Writing, write
 from domain.refusals import Fault, Findings, Refusal
-from gateways.base import Declined, GatewayError, Refused
+from gateways.base import AnswerStored, Declined, GatewayError, Refused
 from gateways.registry import Gateways
+from kit.database import reading
 from kit.database.reading import decode_time
 from kit.database.unit import Unit, run_to_end, unit_of_work
 from models import AWAITING_RESPONSE, DisputeStatus
@@ -61,7 +63,18 @@ async def submit(
     key = idempotency.check(idempotency_key)
     parts = _check(answer.parts)
     dispute = await unit_of_work(lambda unit: _reserve(unit, answer, parts, key, body_digest, now))
-    await run_to_end(_ask(gateways, dispute, parts, answer.submit, f"{dispute['id']}:{body_digest[:32]}", cause, now))
+    psp_key = f"{dispute['id']}:{idempotency.digest({'key': key})[:32]}"
+    await run_to_end(
+        _ask(
+            gateways,
+            dispute,
+            parts,
+            answer.submit,
+            psp_key,
+            cause,
+            now,
+        )
+    )
 
 
 def _check(parts: Mapping[str, str]) -> dict[str, str]:
@@ -125,9 +138,20 @@ async def _ask(
         evidence = await gateway.answer_dispute(dispute["token"], parts, submit=submitting, idempotency_key=psp_key)
     except (Refused, Declined) as error:
         raise GatewayRefused(error.message) from error
+    except AnswerStored as error:
+        if await _was_taken_in(gateways, dispute, cause, now):
+            return
+        raise GatewayRefused("it failed, and has no answer. Give it again with a new key.") from error
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
     await unit_of_work(lambda unit: apply(unit, evidence, cause=cause, now=now))
+
+
+async def _was_taken_in(gateways: Gateways, dispute: Mapping[str, Any], cause: Cause, now: datetime) -> bool:
+    """The PSP failed and will say nothing else of this: whether its dispute has the answer all the same."""
+    await inquire.inquire(gateways, dispute["payment_id"], cause=cause, now=now)
+    row = await reading.fetch_one("SELECT evidence_submitted_at FROM disputes WHERE id = $1", dispute["id"])
+    return row is not None and row["evidence_submitted_at"] is not None
 
 
 async def alert_next(*, cause: Cause, now: datetime) -> bool:

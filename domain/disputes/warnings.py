@@ -39,10 +39,21 @@ async def observe(
         await _give_back(unit, payment, writing, now)
 
 
+async def capture(unit: Unit, payment: Mapping[str, Any], writing: Writing, now: datetime) -> None:
+    """Reserved money that was warned of is taken after all: the policy holds for it, too."""
+    warned = await unit.fetch_one(
+        "SELECT id FROM fraud_warnings WHERE payment_id = $1 AND policy = $2 LIMIT 1",
+        payment["id"],
+        FraudPolicy.REFUND.value,
+    )
+    if warned:
+        await _give_back(unit, payment, writing, now)
+
+
 async def _give_back(unit: Unit, payment: Mapping[str, Any], writing: Writing, now: datetime) -> None:
     captured = writing.payment_columns.get("captured_minor", payment["captured_minor"])
-    left = await refundable(unit, payment["id"], captured, payment["refunded_minor"]) - payment["disputed_minor"]
-    if left <= 0:
+    left = await refundable(unit, payment["id"], captured, payment["refunded_minor"])
+    if left <= 0 or payment["disputed_minor"]:
         return
     refund = NewRefund(
         refund_id=ids.new("re", now),

@@ -264,6 +264,8 @@ async def _take_disputes(unit: Unit, settlement: _Settlement, evidence: Evidence
         raise NotYetKnown("The dispute is known before its capture.")
     if evidence.warning:
         await warnings.observe(unit, payment, evidence.warning, writing, now)
+    if settlement.change.captured_by and payment["status"] == PaymentStatus.AUTHORIZED:
+        await warnings.capture(unit, payment, writing, now)
 
 
 def _add(settlement: _Settlement, taken: Taken) -> None:

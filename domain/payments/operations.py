@@ -55,23 +55,25 @@ async def request(
     GatewayUnavailable while it is not known whether it did: then the worker goes on asking, with the same key.
     """
     key = idempotency.check(idempotency_key)
-    operation_id, fresh = await unit_of_work(lambda unit: _reserve(unit, wanted, key, body_digest, now))
+    operation_id, fresh = await unit_of_work(lambda unit: _reserve(unit, gateways, wanted, key, body_digest, now))
     if fresh or await unit_of_work(lambda unit: _claim(unit, operation_id, now)):
         await run_to_end(_perform(gateways, operation_id, cause, now))
     else:
         await _outcome(operation_id, now)
 
 
-async def _reserve(unit: Unit, wanted: Wanted, key: str, body_digest: str, now: datetime) -> tuple[str, bool]:
+async def _reserve(
+    unit: Unit, gateways: Gateways, wanted: Wanted, key: str, body_digest: str, now: datetime
+) -> tuple[str, bool]:
     """The operation's id, and whether it is new: then the caller has the lease to ask for it."""
     operation_id = ids.new("op", now)
-    state = await locked_state(unit, wanted.merchant_id, wanted.payment_id)
+    state = await locked_state(unit, wanted.merchant_id, wanted.payment_id, now)
     earlier = await idempotency.recall(  # under the lock: the same key waits for itself
         unit, merchant_id=wanted.merchant_id, mutation=wanted.kind.value, key=key, body_digest=body_digest
     )
     if earlier:
         return earlier["operation_id"], False
-    amount_minor = check(wanted, state)
+    amount_minor = check(wanted, state, gateways)
     await idempotency.claim(
         unit,
         merchant_id=wanted.merchant_id,
@@ -97,8 +99,8 @@ async def _reserve(unit: Unit, wanted: Wanted, key: str, body_digest: str, now: 
     return operation_id, True
 
 
-def check(wanted: Wanted, state: PaymentState) -> int:
-    """The amount in minor units; raises why the payment's state does not allow it."""
+def check(wanted: Wanted, state: PaymentState, gateways: Gateways) -> int:
+    """The amount in minor units; raises why the payment's state, or its gateway, does not allow it."""
     guard_payment(_ACTIONS[wanted.kind], state)
     if wanted.currency is not None and wanted.currency != state.currency:
         raise Refusal(Fault("CURRENCY_MISMATCH", f"The payment is in {state.currency}.", ("amount", "currency")))
@@ -110,7 +112,16 @@ def check(wanted: Wanted, state: PaymentState) -> int:
         raise Refusal(Fault("INVALID_AMOUNT", "The amount must be 1 or more minor units.", ("amount", "amountMinor")))
     if amount_minor > most:
         raise AmountTooLarge("AMOUNT_EXCEEDS_AUTHORIZED", amount_minor, most)
+    check_step(gateways, amount_minor, state.currency)
     return amount_minor
+
+
+def check_step(gateways: Gateways, amount_minor: int, currency: str) -> None:
+    """Raises a Refusal for an amount that the gateway cannot move exactly."""
+    step = gateways.default.capabilities.steps.get(currency, 1)
+    if amount_minor % step:
+        message = f"The PSP moves {currency} in steps of {step} minor units."
+        raise Refusal(Fault("INVALID_AMOUNT", message, ("amount", "amountMinor")))
 
 
 async def perform_next(gateways: Gateways, *, cause: Cause, now: datetime) -> bool:
@@ -146,7 +157,7 @@ async def _outcome(operation_id: str, now: datetime) -> None:
 async def _perform(gateways: Gateways, operation_id: str, cause: Cause, now: datetime) -> None:
     """Asks the PSP and records the answer. Whoever calls holds the lease."""
     row = await reading.fetch_one(
-        """SELECT o.id, o.payment_id, o.kind, o.amount_minor, p.gateway, p.currency, p.intent_token
+        """SELECT o.id, o.merchant_id, o.payment_id, o.kind, o.amount_minor, p.gateway, p.currency, p.intent_token
              FROM operations o JOIN payments p ON p.id = o.payment_id WHERE o.id = $1""",
         operation_id,
     )
@@ -157,6 +168,7 @@ async def _perform(gateways: Gateways, operation_id: str, cause: Cause, now: dat
         reason = error.message
         await unit_of_work(lambda unit: _end(unit, row, OperationStatus.FAILED, reason, now))
         await inquire.inquire(gateways, row["payment_id"], cause=cause, now=now)
+        await unit_of_work(lambda unit: _guard_again(unit, row, now))
         raise GatewayRefused(error.message) from error
     except AnswerStored:
         await _look_up(gateways, row, cause, now)
@@ -165,6 +177,12 @@ async def _perform(gateways: Gateways, operation_id: str, cause: Cause, now: dat
         await reading.execute("UPDATE operations SET ask_at = $2 WHERE id = $1 AND ask_at IS NOT NULL", row["id"], now)
         raise GatewayUnavailable(error) from error
     await unit_of_work(lambda unit: _record(unit, row, evidence, cause, now))
+
+
+async def _guard_again(unit: Unit, row: dict[str, Any], now: datetime) -> None:
+    """Raises what the payment's state says, now that we know it: somebody was faster, at the PSP."""
+    state = await locked_state(unit, row["merchant_id"], row["payment_id"], now)
+    guard_payment(_ACTIONS[OperationKind(row["kind"])], state)
 
 
 async def _look_up(gateways: Gateways, row: dict[str, Any], cause: Cause, now: datetime) -> None:

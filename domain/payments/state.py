@@ -1,9 +1,11 @@
 """A payment under its lock, as far as it decides what may be done with it."""
 
+from datetime import datetime
 from typing import Any
 
 from domain.actions import PaymentState
 from domain.refusals import Fault, Refusal
+from kit.database.reading import decode_time
 from kit.database.unit import Unit
 from models import PaymentStatus
 
@@ -13,11 +15,11 @@ class NotFound(Refusal):
         super().__init__(Fault("NOT_FOUND", f"There is no payment {payment_id!r}.", ("paymentId",)))
 
 
-async def locked_state(unit: Unit, merchant_id: str, payment_id: str) -> PaymentState:
+async def locked_state(unit: Unit, merchant_id: str, payment_id: str, now: datetime) -> PaymentState:
     """The merchant's payment with its order, both locked; raises NotFound."""
     row = await unit.fetch_one(
         """SELECT p.id, p.status, p.currency, p.authorized_minor, p.captured_minor, p.refunded_minor, p.disputed_minor,
-                  p.session_token, p.intent_token
+                  p.session_token, p.intent_token, p.capture_before
              FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1 AND p.merchant_id = $2
               FOR UPDATE OF o, p""",
         payment_id,
@@ -32,11 +34,12 @@ async def locked_state(unit: Unit, merchant_id: str, payment_id: str) -> Payment
         payment_id,
     )
     assert pending is not None
-    return state_of(row, int(pending["refunding"]), bool(pending["operating"]))
+    return state_of(row, int(pending["refunding"]), bool(pending["operating"]), now)
 
 
-def state_of(row: Any, refunding_minor: int, operating: bool) -> PaymentState:
+def state_of(row: Any, refunding_minor: int, operating: bool, now: datetime) -> PaymentState:
     """What a payment's row, its refunds on their way and its operation underway come to."""
+    over = row["capture_before"] is not None and decode_time(row["capture_before"]) <= now
     return PaymentState(
         payment_id=row["id"],
         status=PaymentStatus(row["status"]),
@@ -47,5 +50,6 @@ def state_of(row: Any, refunding_minor: int, operating: bool) -> PaymentState:
         disputed_minor=row["disputed_minor"],
         refunding_minor=refunding_minor,
         operating=operating,
+        expired=over and row["status"] == PaymentStatus.AUTHORIZED,
         registered=row["session_token"] is not None or row["intent_token"] is not None,
     )

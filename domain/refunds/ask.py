@@ -67,8 +67,9 @@ async def _claim_due(unit: Unit, now: datetime) -> dict[str, Any] | None:
 
 async def _claim(unit: Unit, refund_id: str, now: datetime) -> dict[str, Any] | None:
     row = await unit.fetch_one(
-        f"SELECT {_COLUMNS} WHERE r.id = $1 AND r.ask_at IS NOT NULL FOR UPDATE OF r",
+        f"SELECT {_COLUMNS} WHERE r.id = $1 AND r.ask_at <= $2 FOR UPDATE OF r",
         refund_id,
+        now,
     )
     return await _leased(unit, row, now)
 

@@ -7,7 +7,7 @@ from domain import idempotency
 from domain.actions import PaymentAction, PaymentState, guard_payment
 from domain.events import Cause
 from domain.payments.ask import GatewayUnavailable
-from domain.payments.operations import AmountTooLarge
+from domain.payments.operations import AmountTooLarge, check_step
 from domain.payments.state import locked_state
 from domain.payments.writing import Writing, write
 from domain.refunds import ask
@@ -41,7 +41,7 @@ async def request(
     while it is not known whether the PSP did it: the worker goes on asking with the same key.
     """
     key = idempotency.check(idempotency_key)
-    refund_id, fresh = await unit_of_work(lambda unit: _reserve(unit, wanted, key, body_digest, cause, now))
+    refund_id, fresh = await unit_of_work(lambda unit: _reserve(unit, gateways, wanted, key, body_digest, cause, now))
     try:
         await (ask.ask_first if fresh else ask.ask_again)(gateways, refund_id, cause=cause, now=now)
     except GatewayError as error:
@@ -50,21 +50,21 @@ async def request(
 
 
 async def _reserve(
-    unit: Unit, wanted: Wanted, key: str, body_digest: str, cause: Cause, now: datetime
+    unit: Unit, gateways: Gateways, wanted: Wanted, key: str, body_digest: str, cause: Cause, now: datetime
 ) -> tuple[str, bool]:
     """The refund's id, and whether it is new."""
     names = {"merchant_id": wanted.merchant_id, "mutation": "refundCreate", "key": key, "body_digest": body_digest}
-    state = await locked_state(unit, wanted.merchant_id, wanted.payment_id)
+    state = await locked_state(unit, wanted.merchant_id, wanted.payment_id, now)
     if earlier := await idempotency.recall(unit, **names):  # under the lock: the same key waits for itself
         return earlier["refund_id"], False
-    refund = new_refund(wanted, state, now)
+    refund = new_refund(wanted, state, gateways, now)
     await idempotency.claim(unit, **names, answer={"refund_id": refund.refund_id}, now=now)
     await reserve_now(unit, wanted.payment_id, refund, cause, now)
     return refund.refund_id, True
 
 
-def new_refund(wanted: Wanted, state: PaymentState, now: datetime) -> NewRefund:
-    """The refund within the cap; raises why the payment's state does not allow it."""
+def new_refund(wanted: Wanted, state: PaymentState, gateways: Gateways, now: datetime) -> NewRefund:
+    """The refund within the cap; raises why the payment's state, or its gateway, does not allow it."""
     findings = Findings()
     explanation = findings.text(wanted.explanation, "The explanation", 500, "explanation", lines=True)
     findings.refuse_if_any()
@@ -77,6 +77,7 @@ def new_refund(wanted: Wanted, state: PaymentState, now: datetime) -> NewRefund:
         raise Refusal(Fault("INVALID_AMOUNT", "The amount must be 1 or more minor units.", ("amount", "amountMinor")))
     if amount_minor > most:
         raise AmountTooLarge("AMOUNT_EXCEEDS_REFUNDABLE", amount_minor, most)
+    check_step(gateways, amount_minor, state.currency)
     return NewRefund(
         refund_id=ids.new("re", now),
         reason=wanted.reason,

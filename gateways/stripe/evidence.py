@@ -72,7 +72,14 @@ def _session_standing(session: Object, intent: Object | None) -> Standing:
         return Standing.OPEN
     if intent is None:
         return Standing.PROCESSING
-    return _INTENT_STANDINGS.get(intent["status"], Standing.FAILED)
+    return _intent_standing(intent) or Standing.FAILED
+
+
+def _intent_standing(intent: Object) -> Standing | None:
+    """Stripe cancels by itself what nobody captured in time."""
+    if intent["status"] == "canceled" and intent.get("cancellation_reason") == "automatic":
+        return Standing.EXPIRED
+    return _INTENT_STANDINGS.get(intent["status"])
 
 
 def of_intent(intent: Object, occurred_at: datetime | None = None) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def of_intent(intent: Object, occurred_at: datetime | None = None) -> dict[str, 
         "amount_minor": from_wire(intent["amount"], currency),
         "authorized_minor": from_wire(max(capturable, received), currency),
         "captured_minor": from_wire(received, currency),
-        "standing": _INTENT_STANDINGS.get(intent["status"]) or (_direct_standing(intent) if direct else None),
+        "standing": _intent_standing(intent) or (_direct_standing(intent) if direct else None),
         "next_action": next_action(intent) if direct else None,
         "failure": _intent_failure(intent, occurred_at),
         "occurred_at": occurred_at,

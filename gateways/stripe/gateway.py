@@ -9,6 +9,7 @@ import stripe
 
 from gateways.base import (
     AnswerStored,
+    Declined,
     DirectRequest,
     Evidence,
     GatewayEvent,
@@ -112,6 +113,9 @@ class StripeGateway:
             if setup.status != "succeeded":  # a repeated call gets the first answer again: ask how it stands now
                 setup = await self._client.v1.setup_intents.retrieve_async(setup.id, {"expand": ["payment_method"]})
         facts = setup.to_dict()
+        if facts["status"] in ("requires_payment_method", "canceled"):
+            error = facts["last_setup_error"] or {}
+            raise Declined(error.get("message") or "The payer's bank did not agree.", code=error.get("code"))
         if facts["status"] != "succeeded":
             return SetupEvidence(token=None, method=None, next_action=evidence.next_action(facts))
         method = facts["payment_method"]
@@ -144,7 +148,7 @@ class StripeGateway:
             return await self._completed(self._intent_evidence(intent), intent)
 
     async def capture(self, intent_token: str, amount_minor: int, currency: str, *, idempotency_key: str) -> Evidence:
-        params: Any = {"amount_to_capture": to_wire(amount_minor, currency), "expand": _CHARGE}
+        params: Any = {"amount_to_capture": _wire(amount_minor, currency), "expand": _CHARGE}
         with translated():
             intent = await self._client.v1.payment_intents.capture_async(
                 intent_token, params, {"idempotency_key": idempotency_key}
@@ -161,7 +165,7 @@ class StripeGateway:
     async def refund(self, request: RefundRequest) -> Evidence:
         params: Any = {
             "payment_intent": request.intent_token,
-            "amount": to_wire(request.amount_minor, request.currency),
+            "amount": _wire(request.amount_minor, request.currency),
             "metadata": {evidence.REFUND_KEY: request.refund_id, evidence.PAYMENT_KEY: request.payment_id},
         }
         if request.reason in _REASONS:
@@ -209,14 +213,17 @@ class StripeGateway:
         return evidence.evidence(evidence.of_session(session.to_dict()), gateway=NAME)
 
 
-def _intent_params(request: DirectRequest) -> Any:
+def _wire(amount_minor: int, currency: str) -> int:
     try:
-        amount = to_wire(request.amount_minor, request.currency)
+        return to_wire(amount_minor, currency)
     except NotRepresentable as error:
         raise Refused(str(error), code="amount_not_representable") from error
+
+
+def _intent_params(request: DirectRequest) -> Any:
     metadata = {evidence.PAYMENT_KEY: request.payment_id, evidence.FLOW_KEY: evidence.DIRECT}
     params: dict[str, Any] = {
-        "amount": amount,
+        "amount": _wire(request.amount_minor, request.currency),
         "currency": request.currency.lower(),
         "payment_method": request.token,
         "confirm": True,
@@ -265,14 +272,10 @@ def _items(request: SessionRequest) -> list[tuple[str, int, int]]:
 
 
 def _line_item(request: SessionRequest, name: str, unit_amount_minor: int, quantity: int) -> dict[str, Any]:
-    try:
-        unit_amount = to_wire(unit_amount_minor, request.currency)
-    except NotRepresentable as error:
-        raise Refused(str(error), code="amount_not_representable") from error
     return {
         "price_data": {
             "currency": request.currency.lower(),
-            "unit_amount": unit_amount,
+            "unit_amount": _wire(unit_amount_minor, request.currency),
             "product_data": {"name": name},
         },
         "quantity": quantity,

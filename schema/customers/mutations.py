@@ -25,6 +25,7 @@ class CustomerErrorCode(Enum):
     INVALID_TOKEN = "INVALID_TOKEN"
     CARD_NUMBER = "CARD_NUMBER"
     NOT_FOUND = "NOT_FOUND"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
     GATEWAY_REFUSED = "GATEWAY_REFUSED"
 
@@ -73,7 +74,8 @@ class CustomerMutations:
                 customer_id=checked_id(input.customer_id, "cus", "a customer", "customerId"),
                 token=direct.checked_token(input.token),
                 return_url=context.services.base_url,
-                key=idempotency.check(input.idempotency_key),
+                idempotency_key=input.idempotency_key,
+                body_digest=idempotency.digest(strawberry.asdict(input)),
                 now=clock.now(),
             )
         except Refusal as refusal:

@@ -124,7 +124,11 @@ class Posting:
 
 @strawberry.type(description="What the call would bring about: exact, and nothing of it was done.")
 class PaymentPreview:
-    payment: Payment = strawberry.field(description="The payment as it would be.")
+    payment: Payment = strawberry.field(
+        description="The payment as it would be: its own status, amounts and actions."
+        " What belongs to it, such as its order, refunds and ledger, is shown as it is now; `postings` say what would"
+        " be booked."
+    )
     postings: list[Posting] = strawberry.field(description="The postings that would be made, in order.")
 
     @classmethod

@@ -295,7 +295,7 @@ class Payment(Node):
         load = context_of(info).load
         refunds, operating = await gather(load.refunds.load(self.id), load.operations.load(self.id))
         refunding = sum(row["amount_minor"] for row in refunds if row["status"] in IN_FLIGHT)
-        state = state_of(self.facts, refunding, bool(operating))
+        state = state_of(self.facts, refunding, bool(operating), clock.now())
         return [_action_state(action, state) for action in PaymentAction]
 
     @strawberry.field(description="Money given back or on its way back, oldest first.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kit.database import reading
 from tests.town import ERRORS, MONEY, PAYMENT_FIELDS, Shop, Town, eventually
 
 STATE = f"payment {{ {PAYMENT_FIELDS} actions {{ name enabled code maxAmount {MONEY} }} }}"
@@ -51,6 +52,17 @@ def authorized(town: Town, shop: Shop, amount_minor: int = 4200) -> Any:
     payment = shop.checkout(order["id"], captureMethod="MANUAL")["payment"]
     shop.pay(payment)
     return eventually(lambda: shop.find_payment(payment["id"]), lambda payment: payment["status"] == "AUTHORIZED")
+
+
+def authorized_by_token(shop: Shop) -> Any:
+    mutation = "mutation ($input: PaymentAuthorizeInput!) { paymentAuthorize(input: $input) { payment { id } } }"
+    given = {"orderId": shop.order()["id"], "idempotencyKey": "a", "token": "pm_card_visa", "captureMethod": "MANUAL"}
+    return shop.ask(mutation, input=given)["paymentAuthorize"]["payment"]
+
+
+def states(shop: Shop, payment: Any) -> Any:
+    query = "query ($id: ID!) { payment(id: $id) { actions { name enabled code } } }"
+    return shop.ask(query, id=payment["id"])["payment"]["actions"]
 
 
 def captured(shop: Shop, amount_minor: int = 10000) -> Any:
@@ -137,6 +149,60 @@ def test_an_operation_that_the_psp_fails_at_is_looked_up(
         assert (codes(done), done["payment"]["status"]) == (["GATEWAY_REFUSED"], "AUTHORIZED")
         done = do(shop, mutation, payment, idempotencyKey="twice")
     assert (codes(done), done["payment"]["status"]) == ([], end)
+
+
+def test_amounts_that_the_psp_cannot_move_exactly_are_refused_beforehand(town: Town, shop: Shop) -> None:
+    order = shop.order(5000, "KWD")
+    payment = shop.checkout(order["id"], captureMethod="MANUAL")["payment"]
+    shop.pay(payment)
+    eventually(lambda: shop.find_payment(payment["id"]), lambda payment: payment["status"] == "AUTHORIZED")
+    odd, even = ({"amountMinor": amount, "currency": "KWD"} for amount in (1234, 1230))
+    for dry_run in (True, False):
+        assert codes(do(shop, CAPTURE, payment, amount=odd, dryRun=dry_run)) == ["INVALID_AMOUNT"]
+    assert codes(do(shop, CAPTURE, payment)) == []
+    for dry_run in (True, False):
+        assert codes(do(shop, REFUND, payment, amount=odd, dryRun=dry_run)) == ["INVALID_AMOUNT"]
+    done = do(shop, REFUND, payment, amount=even)
+    assert (codes(done), done["refund"]["status"]) == ([], "SUCCEEDED")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_authorization_whose_time_is_over_is_expired_however_we_learn_of_it(
+    town: Town, shop: Shop, told: bool
+) -> None:
+    town.sandbox("POST", "/settings", authorization_seconds=60)
+    payment = authorized(town, shop)
+    town.sandbox("POST", "/settings", authorization_seconds=7 * 24 * 3600)
+    if not told:
+        town.sandbox("POST", "/webhooks/rules", action="drop")
+    town.call(reading.execute("UPDATE payments SET capture_before = created_at WHERE id = $1", payment["id"]))
+    actions = {action["name"]: action["code"] for action in states(shop, payment)}
+    assert (actions["CAPTURE"], actions["VOID"]) == ("AUTHORIZATION_EXPIRED", "AUTHORIZATION_EXPIRED")
+    assert codes(do(shop, CAPTURE, payment)) == codes(do(shop, VOID, payment)) == ["AUTHORIZATION_EXPIRED"]
+    town.sandbox("POST", "/clock/advance", seconds=61)
+    if not told:
+        shop.sync(payment["id"])
+    eventually(lambda: shop.find_payment(payment["id"]), lambda payment: payment["status"] == "EXPIRED")
+    assert codes(do(shop, CAPTURE, payment)) == ["AUTHORIZATION_EXPIRED"]
+
+
+def test_what_the_dashboard_did_meanwhile_is_said_by_its_name(town: Town, shop: Shop) -> None:
+    town.sandbox("POST", "/webhooks/rules", action="drop")
+    payment = authorized_by_token(shop)
+    intent = town.call(reading.fetch_one("SELECT intent_token FROM payments WHERE id = $1", payment["id"]))
+    assert intent is not None
+    headers = {"Authorization": "Bearer sk_test_dashboard"}
+    town.http.post(f"{town.sandbox_url}/v1/payment_intents/{intent['intent_token']}/capture", headers=headers)
+    assert codes(do(shop, CAPTURE, payment)) == ["ALREADY_CAPTURED"]
+    assert shop.find_payment(payment["id"])["status"] == "CAPTURED"
+
+
+def test_the_same_refund_sent_fifty_times_at_once_is_asked_of_the_psp_once(town: Town, shop: Shop) -> None:
+    payment = captured(shop)
+    with ThreadPoolExecutor(50) as pool:
+        made = list(pool.map(lambda _: do(shop, REFUND, payment, idempotencyKey="same"), range(50)))
+    assert {each["refund"]["id"] for each in made} == {made[0]["refund"]["id"]}
+    assert len(town.calls("POST", "/v1/refunds", idempotency_key=made[0]["refund"]["id"])) == 1
 
 
 def test_refunds_add_up_to_what_was_captured_and_no_further(town: Town, shop: Shop) -> None:

@@ -249,3 +249,28 @@ def test_a_method_of_another_customer_or_merchant_is_not_charged(town: Town, sho
     simple = AUTHORIZE.replace(PAYMENT_FIELDS, "id status")
     tried = shop.ask(simple, key=mine, input=given | {"paymentMethodId": method_id})["paymentAuthorize"]
     assert codes(tried) == ["INVALID"]
+
+
+def test_a_method_is_saved_once_for_its_key_and_a_failed_challenge_says_so(town: Town, shop: Shop) -> None:
+    _, customer_id = customer(shop)
+
+    def save(**more: Any) -> Any:
+        given = {"customerId": customer_id, "token": "pm_card_visa", "idempotencyKey": "s", **more}
+        return shop.ask(SAVE, input=given)["paymentMethodSave"]
+
+    saved = save()
+    assert save()["paymentMethod"] == saved["paymentMethod"]
+    assert codes(save(token="pm_card_mastercard")) == ["IDEMPOTENCY_KEY_REUSED"]
+    assert codes(save(customerId=customer(shop)[1])) == ["IDEMPOTENCY_KEY_REUSED"]
+
+    strict = {"token": "pm_card_authenticationRequired", "idempotencyKey": "strict"}
+    assert save(**strict)["nextAction"] is not None
+    setup = town.http.get(
+        f"{town.sandbox_url}/v1/setup_intents?limit=1", headers={"Authorization": "Bearer sk_test_dashboard"}
+    ).json()["data"][0]
+    town.sandbox("POST", f"/setup_intents/{setup['id']}/action", outcome="failure")
+    assert codes(save(**strict)) == ["GATEWAY_REFUSED"]
+
+    town.sandbox("POST", "/faults", method="POST", path="/v1/setup_intents", kind="status", status=500, next=3)
+    assert codes(save(idempotencyKey="failing")) == ["GATEWAY_REFUSED"]
+    assert codes(save(idempotencyKey="anew")) == []

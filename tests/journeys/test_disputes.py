@@ -40,6 +40,14 @@ def books(payment: Any) -> dict[str, int]:
     return {account: amount for account, amount in held.items() if amount}
 
 
+def charge_of(town: Town, payment: Any) -> str:
+    session = town.http.get(
+        f"{town.sandbox_url}/v1/checkout/sessions/{payment['token']}?expand[]=payment_intent",
+        headers={"Authorization": "Bearer sk_test_dashboard"},
+    ).json()
+    return str(session["payment_intent"]["latest_charge"])
+
+
 def contested(town: Town, shop: Shop, card: str = CONTESTED, amount_minor: int = 10000) -> Any:
     """A captured payment with its dispute."""
     payment = shop.open_payment(amount_minor)
@@ -102,7 +110,12 @@ def test_an_inquiry_moves_no_money_until_it_becomes_a_dispute(town: Town, shop: 
     town.sandbox("POST", "/clock/advance", seconds=120)
     town.settle()
     grown = eventually(lambda: find(shop, payment["id"]), lambda p: p["disputed"]["amountMinor"] == 10000)
-    assert not grown["disputes"][0]["status"].startswith("WARNING")
+    (dispute,) = grown["disputes"]
+    assert (dispute["status"], dispute["canRespond"], dispute["evidenceSubmittedAt"]) == ("NEEDS_RESPONSE", True, None)
+    assert codes(answer(shop, dispute, "winning_evidence")) == []
+    town.sandbox("POST", "/clock/advance", seconds=120)
+    town.settle()
+    eventually(lambda: find(shop, payment["id"]), lambda p: p["disputes"][0]["status"] == "WON")
 
 
 def test_a_dispute_is_learned_of_with_every_webhook_lost(town: Town, shop: Shop) -> None:
@@ -121,16 +134,49 @@ def test_a_dispute_after_a_partial_refund_and_a_refund_after_it_add_up(town: Tow
     amount = {"amountMinor": 3000, "currency": "EUR"}
     given = {"paymentId": payment["id"], "idempotencyKey": "part", "reason": "OTHER", "amount": amount}
     assert codes(shop.ask(REFUND, input=given)["refundCreate"]) == []
-    session = town.http.get(
-        f"{town.sandbox_url}/v1/checkout/sessions/{payment['token']}?expand[]=payment_intent",
-        headers={"Authorization": "Bearer sk_test_dashboard"},
-    ).json()
-    assert "payment_intent" in session, session
-    town.sandbox("POST", f"/charges/{session['payment_intent']['latest_charge']}/dispute", amount=7000)
+    town.sandbox("POST", f"/charges/{charge_of(town, payment)}/dispute", amount=7000)
     found = eventually(lambda: find(shop, payment["id"]), lambda p: p["disputed"]["amountMinor"] == 7000)
     assert books(found) == {"merchant_payable": -7000, "disputes": 7000}
     refused = shop.ask(REFUND, input=given | {"idempotencyKey": "rest", "amount": None})
     assert codes(refused["refundCreate"]) == ["PAYMENT_DISPUTED"]
+
+
+def test_nothing_is_given_back_while_the_bank_holds_a_part(town: Town, shop: Shop) -> None:
+    payment = shop.paid_order(10000)["payments"][0]
+    town.sandbox("POST", f"/charges/{charge_of(town, payment)}/dispute", amount=4000)
+    eventually(lambda: find(shop, payment["id"]), lambda p: p["disputed"]["amountMinor"] == 4000)
+    actions = shop.ask("query ($id: ID!) { payment(id: $id) { actions { name enabled code } } }", id=payment["id"])
+    (refund,) = [action for action in actions["payment"]["actions"] if action["name"] == "REFUND"]
+    assert (refund["enabled"], refund["code"]) == (False, "PAYMENT_DISPUTED")
+    given = {"paymentId": payment["id"], "idempotencyKey": "r", "reason": "OTHER"}
+    assert codes(shop.ask(REFUND, input=given)["refundCreate"]) == ["PAYMENT_DISPUTED"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_answer_that_the_psp_fails_at_is_looked_up(town: Town, shop: Shop, when: str) -> None:
+    (dispute,) = contested(town, shop)["disputes"]
+    town.sandbox("POST", "/faults", method="POST", path="/v1/disputes/*", when=when, kind="status", status=500, next=3)
+    first = answer(shop, dispute, "winning_evidence", idempotencyKey="once")
+    if when == "after":
+        assert (codes(first), first["dispute"]["canRespond"]) == ([], False)
+        return
+    assert codes(first) == ["GATEWAY_REFUSED"]
+    assert codes(answer(shop, dispute, "winning_evidence", idempotencyKey="twice")) == []
+
+
+def test_reserved_money_that_was_warned_of_goes_back_when_it_is_taken(town: Town, shop: Shop) -> None:
+    shop.ask(POLICY, input={"earlyWarnings": "REFUND"})
+    payment = shop.checkout(shop.order(10000)["id"], captureMethod="MANUAL")["payment"]
+    shop.pay(payment)
+    eventually(lambda: find(shop, payment["id"]), lambda payment: payment["status"] == "AUTHORIZED")
+    town.sandbox("POST", f"/charges/{charge_of(town, payment)}/fraud_warning")
+    eventually(
+        lambda: find(shop, payment["id"])["timeline"]["nodes"],
+        lambda events: any(event["type"] == "payment.fraud_warning" for event in events),
+    )
+    capture = "mutation ($input: PaymentCaptureInput!) { paymentCapture(input: $input) { userErrors { code } } }"
+    assert codes(shop.ask(capture, input={"paymentId": payment["id"], "idempotencyKey": "c"})["paymentCapture"]) == []
+    eventually(lambda: find(shop, payment["id"]), lambda p: p["refunded"]["amountMinor"] == 10000)
 
 
 def test_a_deadline_that_comes_near_is_told_once(town: Town, shop: Shop) -> None:
