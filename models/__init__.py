@@ -17,6 +17,7 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
+from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
@@ -34,10 +35,12 @@ __all__ = [
     "FINAL",
     "IN_FLIGHT",
     "LIVE",
+    "MAIL_EDGES",
     "OPERATION_EDGES",
     "ORDER_EDGES",
     "PAYMENT_EDGES",
     "REFUND_EDGES",
+    "TO_MERCHANT",
     "ApiKey",
     "CaptureMethod",
     "Customer",
@@ -52,6 +55,9 @@ __all__ = [
     "InboxStatus",
     "KeyKind",
     "LineItem",
+    "Mail",
+    "MailKind",
+    "MailStatus",
     "Merchant",
     "MerchantOrigin",
     "Operation",
