@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
-    *("commands", "domain", "gateways", "kit", "models", "pages", "sandbox", "schema", "webhooks", "workers"),
+    *("commands", "domain", "gateways", "kit", "mail", "models", "pages", "sandbox", "schema", "webhooks", "workers"),
     *("main.py", "config.py", "bootstrap.py"),
 )
 LONGEST_MODULE = 400
