@@ -9,6 +9,8 @@ from schema.direct.mutations import DirectMutations
 from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
+from schema.mails.mutations import MailMutations
+from schema.mails.queries import MailQueries
 from schema.methods.queries import MethodQueries
 from schema.nodes import NodeQueries
 from schema.orders.live import OrderLive
@@ -25,13 +27,28 @@ from schema.transport.schema import Schema
 
 
 @strawberry.type(description="What can be read.")
-class Query(NodeQueries, MethodQueries, OrderQueries, PaymentQueries, DisputeQueries, CustomerQueries, ProductQueries):
+class Query(
+    NodeQueries,
+    MethodQueries,
+    OrderQueries,
+    PaymentQueries,
+    DisputeQueries,
+    CustomerQueries,
+    ProductQueries,
+    MailQueries,
+):
     pass
 
 
 @strawberry.type(description="What can be done. Refusals come as userErrors; nothing changes then.")
 class Mutation(
-    OrderMutations, PaymentMutations, DirectMutations, DisputeMutations, CustomerMutations, ProductMutations
+    OrderMutations,
+    PaymentMutations,
+    DirectMutations,
+    DisputeMutations,
+    CustomerMutations,
+    ProductMutations,
+    MailMutations,
 ):
     pass
 
