@@ -49,6 +49,7 @@ QUIET = (
     "docs/first-payment.md",
     "docs/capture-void-refund.md",
     "docs/payment-methods.md",
+    "docs/mail.md",
     "docs/tokens-and-saved-methods.md",
     "docs/production.md",
 )
