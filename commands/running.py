@@ -60,6 +60,8 @@ async def worker(settings: Settings) -> None:
     require_production(settings)
     await migrate(settings.database_url)
     async with opened(settings) as house:
+        if settings.smtp_url is None:
+            print("SMTP_URL is not set: mails are kept, and nobody gets them.", flush=True)
         print("The worker is at work.", flush=True)
         async with running([run_jobs(house.redis_url, house.gateways, house.post), run_relay(house.hub)]):
             await until_stopped()

@@ -79,10 +79,11 @@ class Post:
             raise NotSent(_words(error)) from error
 
     async def _send(self, server: Server, mail: Outgoing) -> None:
+        message = compose(mail, self.mail_from)
         await aiosmtplib.send(
-            compose(mail, self.mail_from),
+            message,
             sender=self.mail_from,
-            recipients=[mail.recipient],
+            recipients=[message["To"].addresses[0].addr_spec],
             hostname=server.host,
             port=server.port,
             username=server.username,

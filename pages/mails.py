@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from domain.mails import outbox
 from domain.mails.outbox import Outgoing
+from kit import ids
 from mail import letter
 from mail.message import compose
 from models import MailStatus
@@ -42,7 +43,7 @@ async def mail_page(request: Request) -> Response:
     return page(
         request,
         "mail.html",
-        frames="'self'",
+        frames=True,
         mail=mail,
         headers=[(name, str(message[name])) for name in ("From", "To", "Reply-To", "Date") if message[name]],
         letter=letter.write(mail),
@@ -58,8 +59,8 @@ async def mail_html(request: Request) -> Response:
 
 
 async def _mail(request: Request) -> Outgoing | None:
-    merchant_id = _merchant_id(request)
-    return await outbox.find(merchant_id, request.path_params["mail_id"]) if merchant_id else None
+    merchant_id, mail_id = _merchant_id(request), request.path_params["mail_id"]
+    return await outbox.find(merchant_id, mail_id) if merchant_id and ids.prefix_of(mail_id) == "mail" else None
 
 
 def _merchant_id(request: Request) -> str | None:

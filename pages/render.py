@@ -36,9 +36,9 @@ _HEADERS = {
 
 
 def page(
-    request: Request, template: str, *, status: int = 200, form_targets: str = "", frames: str = "'none'", **facts: Any
+    request: Request, template: str, *, status: int = 200, form_targets: str = "", frames: bool = False, **facts: Any
 ) -> HTMLResponse:
-    """The page. A form may be sent on to `form_targets`, origins beside our own; `frames` says what may be framed."""
+    """The page. `form_targets` are origins that a form may be sent on to, beside our own; `frames`: it shows a page."""
     html = fragment(request, template, **{"shop": "/" if request.app.state.demo else None, **facts})
     return HTMLResponse(html, status, headers={**_HEADERS, "Content-Security-Policy": _policy(form_targets, frames)})
 
@@ -59,12 +59,13 @@ def fragment(request: Request, template: str, **facts: Any) -> str:
     )
 
 
-def _policy(form_targets: str, frames: str) -> str:
+def _policy(form_targets: str, frames: bool) -> str:
     # A form's targets hold for where it is redirected to as well.
     targets = " ".join(["'self'", *form_targets.split()])
+    frame_src = " frame-src 'self';" if frames else ""
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
-        f" frame-src {frames}; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        f"{frame_src} form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -76,7 +76,8 @@ class PostOffice:
                     waiting = self.after_data.get(recipient)
                     answer = waiting.pop(0) if waiting else "250 taken"
                     if answer.startswith("250"):
-                        self.taken.append(Taken(sender, recipient, data.removesuffix(b".\r\n")))
+                        letter = (b"\r\n" + data).removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+                        self.taken.append(Taken(sender, recipient, letter[2:]))
                     say(answer)
                 case "QUIT":
                     say("221 goodbye")

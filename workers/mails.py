@@ -12,6 +12,7 @@ from mail.post import NotSent, Post, Refused
 from models import MailStatus
 
 _AT_ONCE = 8
+_LONG_ENOUGH = 120.0  # seconds; then the next sweep goes on, before the queue loses patience
 _log = logging.getLogger(__name__)
 
 
@@ -27,7 +28,9 @@ async def send_mails(ctx: dict[str, Any]) -> None:
 
 async def deliver(post: Post, *, now: datetime) -> None:
     """Sends what is due, a few at once. A server that takes none of these gets no more for now."""
-    while due := await outbox.claim_due(_AT_ONCE, now=now):
+    timer = asyncio.get_running_loop().time
+    deadline = timer() + _LONG_ENOUGH
+    while timer() < deadline and (due := await outbox.claim_due(_AT_ONCE, now=now)):
         if not any(await asyncio.gather(*(_deliver(post, mail, now) for mail in due))):
             return
 

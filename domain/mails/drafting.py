@@ -15,7 +15,7 @@ from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
 from models import TO_MERCHANT, MailKind
 
-_BATCH = 500
+_BATCH = 100  # the relay waits for the merchant's lock meanwhile
 _MOST_ITEMS = 20
 _log = logging.getLogger(__name__)
 

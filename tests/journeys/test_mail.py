@@ -19,6 +19,7 @@ from domain.mails.links import Link
 from kit import clock
 from kit.database import reading
 from kit.database.unit import Unit, unit_of_work
+from mail.message import compose
 from mail.post import NotSent, Post, server_of
 from models import MailKind, MailStatus
 from tests.journeys.test_webhooks_in import completed, send, unheard
@@ -464,10 +465,19 @@ def _outgoing(recipient: str) -> outbox.Outgoing:
 def test_who_we_are_is_told_to_the_server(town: Town) -> None:
     url = f"smtp://pay%40town:p%3Aw%2F@127.0.0.1:{town.post_office.port}"
     server, payer = server_of(url, development=False), address()
-    town.call(Post(server, "pay@town.example").send(_outgoing(payer)))
+    mail = _outgoing(payer)
+    town.call(Post(server, "pay@town.example").send(mail))
     assert "\0pay@town\0p:w/" in town.post_office.logins
-    assert len(town.post_office.letters(payer)) == 1
+    (letter,) = town.post_office.letters(payer)
+    assert letter.data == compose(mail, "pay@town.example").as_bytes()
     assert "p:w/" not in repr(server)
+
+
+def test_addresses_of_all_the_world_are_reached_or_named_as_the_trouble(town: Town) -> None:
+    town.call(town.house.post.send(_outgoing("ada@bücher.example")))
+    assert len(town.post_office.letters("ada@xn--bcher-kva.example")) == 1
+    with pytest.raises(NotSent, match="SMTPUTF8"):
+        town.call(town.house.post.send(_outgoing("jürgen@payer.example")))
 
 
 def test_in_production_nothing_leaves_the_machine_in_the_clear(town: Town) -> None:
