@@ -3,9 +3,13 @@
 import asyncio
 import base64
 import contextlib
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+
+SILENCE = "silence"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Taken:
 
 @dataclass
 class PostOffice:
-    """`replies` are the next answers to `RCPT TO` for an address, each given once; then its mail is taken."""
+    """`replies` are the next answers to `RCPT TO` for an address, `after_data` those to its mail, each given once; then
+    its mail is taken. SILENCE takes the mail and says nothing."""
 
     port: int
     replies: dict[str, list[str]] = field(default_factory=dict)
@@ -75,15 +80,33 @@ class PostOffice:
                     data = await reader.readuntil(b"\r\n.\r\n")
                     waiting = self.after_data.get(recipient)
                     answer = waiting.pop(0) if waiting else "250 taken"
-                    if answer.startswith("250"):
+                    if answer.startswith("250") or answer == SILENCE:
                         letter = (b"\r\n" + data).removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
                         self.taken.append(Taken(sender, recipient, letter[2:]))
+                    if answer == SILENCE:
+                        await reader.read()
+                        return
                     say(answer)
                 case "QUIT":
                     say("221 goodbye")
                     return
                 case _:
                     say("250 ok")
+
+
+@contextlib.contextmanager
+def open_post_office(port: int) -> Iterator[PostOffice]:
+    """One in a thread of its own, for the town whose programs are processes."""
+    office, loop = PostOffice(port), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="post office", daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(office.start(), loop).result(10)
+    try:
+        yield office
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
 
 
 def _address(rest: str) -> str:

@@ -4,7 +4,7 @@ Each merchant has a cursor in its sequence of events. It moves in the transactio
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -56,10 +56,8 @@ async def _draft(unit: Unit, merchant_id: str, now: datetime) -> bool:
     )
     assert merchant is not None
     upto = min(merchant["mailed_sequence"] + _BATCH, merchant["event_sequence"])
-    events = await _events(unit, merchant, upto)
-    items = await _items(merchant_id, events)
-    for event in events:
-        for mail in _mails(event, merchant, items):
+    for event in await _events(unit, merchant, upto):
+        for mail in _mails(event, merchant):
             await put(unit, merchant_id, mail, now)
     await unit.execute("UPDATE merchants SET mailed_sequence = $2 WHERE id = $1", merchant_id, upto)
     return bool(upto < merchant["event_sequence"])
@@ -79,48 +77,48 @@ async def _events(unit: Unit, merchant: Mapping[str, Any], upto: int) -> list[di
         upto,
         list(KINDS),
     )
-    for row in rows:
-        row |= {"data": decode_json(row["data"]), "method": decode_json(row["method"]) or {}}
-    disputes = [row["data"]["dispute_id"] for row in rows if "dispute_id" in row["data"]]
-    if disputes:
-        found = await reads.by_ids("disputes", merchant["id"], disputes)
-        for row in rows:
-            row["dispute"] = found.get(row["data"].get("dispute_id"))
-    return rows
+    events = [row | {"data": decode_json(row["data"]), "method": decode_json(row["method"]) or {}} for row in rows]
+    await _add_disputes(merchant["id"], events)
+    await _add_items(merchant["id"], events)
+    return events
 
 
-async def _items(merchant_id: str, events: Sequence[Mapping[str, Any]]) -> dict[str, list[list[Any]]]:
-    """What was sold, for the receipts: name, quantity and amount in minor units of each row."""
-    orders = [event["subject_id"] for event in events if event["type"] == "order.paid"]
-    found: dict[str, list[list[Any]]] = {order_id: [] for order_id in orders}
-    for row in await reads.line_items(orders, merchant_id) if orders else ():
+async def _add_disputes(merchant_id: str, events: Sequence[dict[str, Any]]) -> None:
+    told = [event["data"]["dispute_id"] for event in events if "dispute_id" in event["data"]]
+    found = await reads.by_ids("disputes", merchant_id, told) if told else {}
+    for event in events:
+        event["dispute"] = found.get(event["data"].get("dispute_id"))
+
+
+async def _add_items(merchant_id: str, events: Sequence[dict[str, Any]]) -> None:
+    """What was paid for: name, quantity, and amount in minor units of each row, unless there are too many."""
+    paid = [event["subject_id"] for event in events if event["type"] == "order.paid"]
+    found: dict[str, list[Any]] = {order_id: [] for order_id in paid}
+    for row in await reads.line_items(paid, merchant_id) if paid else ():
         found[row["order_id"]].append([row["name"], row["quantity"], row["amount_minor"]])
-    return {order_id: rows for order_id, rows in found.items() if len(rows) <= _MOST_ITEMS}
+    for event in events:
+        items = found.get(event["subject_id"], []) if event["type"] == "order.paid" else []
+        event["items"] = items if len(items) <= _MOST_ITEMS else []
 
 
-def _mails(
-    event: Mapping[str, Any], merchant: Mapping[str, Any], items: Mapping[str, list[list[Any]]]
-) -> list[NewMail]:
+def _mails(event: Mapping[str, Any], merchant: Mapping[str, Any]) -> Iterator[NewMail]:
     """The mails about one event. Whoever has no address gets none."""
     if not _is_news(event["type"], event["data"]):
-        return []
-    locale, mails = merchant["contact_locale"] or "en", []
+        return
+    facts = {name: value for name, value in _facts(event).items() if value is not None}
     for kind in KINDS[event["type"]]:
         recipient = merchant["contact_email"] if kind in TO_MERCHANT else event["email"]
         if recipient:
-            facts = _facts(event) | ({"items": items.get(event["subject_id"])} if kind is MailKind.RECEIPT else {})
-            mail = NewMail(
+            yield NewMail(
                 kind=kind,
                 cause=event["id"],
                 recipient=recipient,
-                locale=locale,
-                facts={name: value for name, value in facts.items() if value is not None},
+                locale=merchant["contact_locale"] or "en",
+                facts=facts,
                 order_id=event["subject_id"],
                 payment_id=event["payment_id"],
                 refund_id=event["data"].get("refund_id"),
             )
-            mails.append(mail)
-    return mails
 
 
 def _is_news(event_type: str, data: Mapping[str, Any]) -> bool:
@@ -132,7 +130,7 @@ def _is_news(event_type: str, data: Mapping[str, Any]) -> bool:
 
 def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
     """What the mails about the event have to say; amounts in minor units, times in ISO 8601."""
-    data, method, dispute = event["data"], event["method"], event.get("dispute")
+    data, method, dispute = event["data"], event["method"], event["dispute"]
     due_by = decode_time(dispute["due_by"]).isoformat() if dispute and dispute["due_by"] else None
     return {
         "name": event["name"],
@@ -141,6 +139,7 @@ def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
         "order_id": event["subject_id"],
         "amount_minor": (dispute or data).get("amount_minor", event["total_minor"]),
         "currency": (dispute or data).get("currency", event["currency"]),
+        "items": event["items"],
         "card": f"{method['brand']} {method['last4']}" if method.get("brand") and method.get("last4") else None,
         "outcome": data.get("to"),
         "reason": dispute["reason"] if dispute else None,
