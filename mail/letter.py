@@ -84,7 +84,7 @@ def write(mail: Outgoing) -> Letter:
         items=list(_items(mail)),
         rows=list(_rows(mail, language, to_merchant)),
         action=language.pay,
-        url=url if url.startswith(("https://", "http://")) else None,
+        url=url if url.startswith(("https://", "http://")) and url.isprintable() else None,
         footer=[line.format_map(names) for line in ends],
     )
 

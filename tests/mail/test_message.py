@@ -132,7 +132,7 @@ def test_addresses_of_all_the_world_can_be_written_to() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "", "https", " https://x"]
+    "url", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "", "https", " https://x", "https://x\r\ny"]
 )
 def test_only_web_addresses_become_links(url: str) -> None:
     _, html = bodies(received(replace(MAIL, kind=MailKind.LINK, facts=FACTS | {"url": url})))
