@@ -42,6 +42,7 @@ async def run(settings: Settings) -> None:
         )
         _greet(settings, told)
         await until_stopped(app.shutdown)
+    print("Paygraph has stopped.", flush=True)
 
 
 async def serve(settings: Settings) -> None:

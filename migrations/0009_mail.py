@@ -12,7 +12,7 @@ from models.mail import MailKind, MailStatus
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0006_dispute_fees")]
+    dependencies = [("models", "0008_payment_links")]
 
     initial = False
 

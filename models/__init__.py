@@ -17,6 +17,7 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
+from models.link import LinkStatus, PaymentLink
 from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
@@ -55,6 +56,7 @@ __all__ = [
     "InboxStatus",
     "KeyKind",
     "LineItem",
+    "LinkStatus",
     "Mail",
     "MailKind",
     "MailStatus",
@@ -66,6 +68,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "Payment",
+    "PaymentLink",
     "PaymentStatus",
     "Posting",
     "PostingKind",

@@ -9,6 +9,8 @@ from schema.direct.mutations import DirectMutations
 from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
+from schema.links.mutations import LinkMutations
+from schema.links.queries import LinkQueries
 from schema.mails.mutations import MailMutations
 from schema.mails.queries import MailQueries
 from schema.methods.queries import MethodQueries
@@ -33,6 +35,7 @@ class Query(
     OrderQueries,
     PaymentQueries,
     DisputeQueries,
+    LinkQueries,
     CustomerQueries,
     ProductQueries,
     MailQueries,
@@ -46,6 +49,7 @@ class Mutation(
     PaymentMutations,
     DirectMutations,
     DisputeMutations,
+    LinkMutations,
     CustomerMutations,
     ProductMutations,
     MailMutations,

@@ -22,6 +22,7 @@ from schema.api import build_schema as our_schema
 from schema.customers.mutations import CustomerErrorCode
 from schema.direct.mutations import DirectErrorCode
 from schema.disputes.mutations import DisputeErrorCode
+from schema.links.mutations import PaymentLinkErrorCode
 from schema.mails.mutations import MailErrorCode
 from schema.orders.mutations import CheckoutErrorCode, OrderErrorCode
 from schema.payments.mutations import PaymentErrorCode
@@ -140,6 +141,7 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "customers": CustomerErrorCode,
         "disputes": DisputeErrorCode,
         "mail": MailErrorCode,
+        "links": PaymentLinkErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
     there: dict[str, set[str]] = {}
