@@ -20,6 +20,7 @@ from kit.database.unit import drain
 from kit.embedded_redis import EmbeddedRedis
 from kit.hub import Hub
 from kit.supervise import json_deserializer, json_serializer, keep_running
+from mail.post import Post, server_of
 from workers.queue import Queue
 
 
@@ -33,6 +34,7 @@ class House:
     hub: Hub
     redis: Redis
     redis_url: str
+    post: Post
 
     @property
     def base_url(self) -> str:
@@ -55,6 +57,12 @@ def stripe_gateway(settings: Settings) -> StripeGateway:
     return StripeGateway(settings.stripe_secret_key, settings.stripe_webhook_secrets, api_base=settings.stripe_api_base)
 
 
+def post_of(settings: Settings) -> Post:
+    """The mail server that the settings name; without one, mails are kept."""
+    url = settings.smtp_url
+    return Post(server_of(url, development=settings.development) if url else None, settings.mail_from)
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[House]:
     """The house: database, Redis (an embedded one unless configured), gateway, hub. The schema must be up to date."""
@@ -73,7 +81,8 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             running([keep_running("live updates", hub.run), keep_running("job queue", queue.run)])
         )
         stack.push_async_callback(drain)
-        yield House(settings, Gateways([gateway]), Tokens(settings.secret_key), hub, redis, redis_url)
+        tokens, post = Tokens(settings.secret_key), post_of(settings)
+        yield House(settings, Gateways([gateway]), tokens, hub, redis, redis_url, post)
 
 
 @contextlib.asynccontextmanager

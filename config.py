@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_WITH_HOST = frozenset({"http", "https", "redis", "rediss"})
+_WITH_HOST = frozenset({"http", "https", "redis", "rediss", "smtp", "smtps"})
+_ADDRESS = re.compile(r"[!-~]{1,64}@(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+")
+_NOT_IN_ADDRESSES = frozenset('<>()[],;:\\"')
 
 
 class ConfigError(Exception):
@@ -31,6 +34,8 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...]
     stripe_api_base: str | None
     sandbox_port: int
+    smtp_url: str | None
+    mail_from: str
     secret_key: bytes
     development: bool
     log_level: str
@@ -77,6 +82,8 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=_url(env, "STRIPE_API_BASE", ("http", "https")),
         sandbox_port=_port(env, "SANDBOX_PORT", port + 1),
+        smtp_url=_url(env, "SMTP_URL", ("smtp", "smtps")),
+        mail_from=_mail_from(env),
         secret_key=_secret_key(env, key, data_dir),
         development=development,
         log_level=_log_level(env),
@@ -133,6 +140,16 @@ def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | N
     if scheme not in schemes or (scheme in _WITH_HOST and not whole):
         raise ConfigError(f"{name} must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}.")
     return text.rstrip("/") if scheme.startswith("http") else text
+
+
+def _mail_from(env: Mapping[str, str]) -> str:
+    """Where no server is set, mails only look as if they came from somewhere."""
+    address = env.get("MAIL_FROM")
+    if not address and env.get("SMTP_URL"):
+        raise ConfigError("MAIL_FROM must be set beside SMTP_URL: the address that mails come from.")
+    if address and (not _ADDRESS.fullmatch(address) or _NOT_IN_ADDRESSES.intersection(address)):
+        raise ConfigError("MAIL_FROM must be a bare e-mail address, such as pay@example.com.")
+    return address or "paygraph@localhost"
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Paygraph, a GraphQL merchant backend for payments.",
         epilog="Settings come from the environment: HOST PORT BASE_URL DATA_DIR DATABASE_URL REDIS_URL"
         " STRIPE_SECRET_KEY"
-        " STRIPE_PUBLISHABLE_KEY STRIPE_WEBHOOK_SECRET STRIPE_API_BASE SANDBOX_PORT SECRET_KEY DEVELOPMENT LOG_LEVEL."
+        " STRIPE_PUBLISHABLE_KEY STRIPE_WEBHOOK_SECRET STRIPE_API_BASE SANDBOX_PORT SMTP_URL MAIL_FROM SECRET_KEY"
+        " DEVELOPMENT LOG_LEVEL."
         " None of them is needed for `run`.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -98,6 +99,12 @@ def _add_merchant(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--name", required=True)
     create.add_argument("--mode", choices=["test", "live"], help="default: the mode of STRIPE_SECRET_KEY, or test")
     create.add_argument("--origin", action="append", default=[], help="a web origin of the merchant's; may be repeated")
+    create.add_argument("--contact-email", help="where to write to the merchant (default: nowhere)")
+    create.add_argument("--locale", help="the language of its mails and its payers', such as de or en-GB")
+    contact = _add(commands, "contact", "whom at a merchant mails go to; without --email, nobody", _change_contact)
+    contact.add_argument("merchant_id")
+    contact.add_argument("--email")
+    contact.add_argument("--locale", help="the language of its mails and its payers', such as de or en-GB")
     origins = _add(commands, "origins", "the web origins that a merchant's pages live on", _change_origins)
     origins.add_argument("merchant_id")
     origins.add_argument("--add", action="append", default=[], metavar="ORIGIN")
@@ -146,7 +153,11 @@ async def _sandbox(_settings: Settings, args: argparse.Namespace) -> None:
 
 async def _create_merchant(settings: Settings, args: argparse.Namespace) -> None:
     mode = args.mode or ("live" if settings.livemode else "test")
-    await operating.create_merchant(settings, args.name, mode, args.origin)
+    await operating.create_merchant(settings, args.name, mode, args.origin, args.contact_email, args.locale)
+
+
+async def _change_contact(settings: Settings, args: argparse.Namespace) -> None:
+    await operating.change_contact(settings, args.merchant_id, args.email, args.locale)
 
 
 async def _change_origins(settings: Settings, args: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap import database
 from config import Settings
-from domain import merchants
+from domain import contacts, merchants
 from kit import clock
 from kit.database.migrate import migrate as apply_migrations
 from models import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
@@ -26,11 +26,15 @@ def schema() -> None:
     print(build_schema(production=True).as_str())
 
 
-async def create_merchant(settings: Settings, name: str, mode: str, origins: Sequence[str]) -> None:
+async def create_merchant(
+    settings: Settings, name: str, mode: str, origins: Sequence[str], contact: str | None, locale: str | None
+) -> None:
     """A merchant with a secret and a publishable key, shown this once."""
+    checked = contacts.checked(contact, locale)
     async with _database(settings):
         now = clock.now()
         merchant_id = await merchants.create_merchant(name, livemode=mode == "live", origins=origins, now=now)
+        await contacts.set_contact(merchant_id, checked)
         secret = await merchants.issue_key(merchant_id, KeyKind.SECRET, now=now)
         publishable = await merchants.issue_key(merchant_id, KeyKind.PUBLISHABLE, now=now)
     _say(
@@ -51,6 +55,7 @@ async def list_merchants(settings: Settings) -> None:
                 merchantId=merchant.id,
                 name=merchant.name,
                 mode="live" if merchant.livemode else "test",
+                contact=merchant.contact_email,
                 origins=[origin.origin for origin in merchant.origins],  # type: ignore[attr-defined]
                 keys=[{"keyId": k.id, "kind": k.kind, "hint": k.hint, "expiresAt": k.expires_at} for k in keys],
             )
@@ -87,6 +92,14 @@ async def change_origins(settings: Settings, merchant_id: str, add: Sequence[str
             await merchants.remove_origin(merchant_id, origin)
         origins = await MerchantOrigin.filter(merchant_id=merchant_id).order_by("origin")
     _say(merchantId=merchant_id, origins=[row.origin for row in origins])
+
+
+async def change_contact(settings: Settings, merchant_id: str, email: str | None, locale: str | None) -> None:
+    """Whom at the merchant we write to; without an address, nobody."""
+    async with _database(settings):
+        contact = contacts.checked(email, locale)
+        await contacts.set_contact(merchant_id, contact)
+    _say(merchantId=merchant_id, contact=contact.email, locale=contact.locale)
 
 
 @asynccontextmanager

@@ -37,7 +37,9 @@ async def run(settings: Settings) -> None:
         told = await _demo(house)
         app = build(house, told)
         await stack.enter_async_context(Serving(app.asgi, settings.host, settings.port))
-        await stack.enter_async_context(running([run_jobs(house.redis_url, house.gateways), run_relay(house.hub)]))
+        await stack.enter_async_context(
+            running([run_jobs(house.redis_url, house.gateways, house.post), run_relay(house.hub)])
+        )
         _greet(settings, told)
         await until_stopped(app.shutdown)
     print("Paygraph has stopped.", flush=True)
@@ -59,8 +61,10 @@ async def worker(settings: Settings) -> None:
     require_production(settings)
     await migrate(settings.database_url)
     async with opened(settings) as house:
+        if settings.smtp_url is None:
+            print("SMTP_URL is not set: mails are kept, and nobody gets them.", flush=True)
         print("The worker is at work.", flush=True)
-        async with running([run_jobs(house.redis_url, house.gateways), run_relay(house.hub)]):
+        async with running([run_jobs(house.redis_url, house.gateways, house.post), run_relay(house.hub)]):
             await until_stopped()
 
 

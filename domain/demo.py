@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import catalog, merchants
+from domain import catalog, contacts, merchants
 from domain.catalog import Amount
+from domain.contacts import Contact
 from models import KeyKind, ProductKind
 
 _ORIGINS = [f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (3000, 5173, 8080)]
@@ -30,6 +31,7 @@ class Demo:
 async def set_up(*, livemode: bool, now: datetime) -> Demo:
     """A new demo merchant with keys and products."""
     merchant_id = await merchants.create_merchant("Kiln & Kettle", livemode=livemode, origins=_ORIGINS, now=now)
+    await contacts.set_contact(merchant_id, Contact("owner@kiln-and-kettle.example", "en"))
     secret = await merchants.issue_key(merchant_id, KeyKind.SECRET, now=now)
     publishable = await merchants.issue_key(merchant_id, KeyKind.PUBLISHABLE, now=now)
     product_ids = [

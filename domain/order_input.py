@@ -1,23 +1,19 @@
 """What a caller says to make or edit an order, checked: items with their prices, the customer, metadata."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from domain.addresses import check_email
 from domain.catalog import Amount, check_amount
 from domain.refusals import Findings
 from kit import ids
 from kit.database import reading
 from kit.money import EXPONENTS, MAX_MINOR
-from kit.redaction import holds_card_number
 
 MAX_ITEMS = 100
 MAX_QUANTITY = 1_000_000
 MAX_METADATA = 20
-_ATOM = r"[^@\s,;:<>()\[\]\\\".]+"
-_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?=..){_LABEL}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +152,7 @@ def _catalog_line(
 def check_customer(findings: Findings, customer: NewCustomer | None) -> tuple[str | None, str | None]:
     if customer is None:
         return None, None
-    email = customer.email.strip().lower()  # people write their own address both ways
-    findings.unless(
-        len(email) <= 254 and _EMAIL.fullmatch(email) is not None and email.isprintable(),
-        "INVALID_EMAIL",
-        f"{customer.email[:80]!r} is no e-mail address.",
-        "customer",
-        "email",
-    )
-    findings.unless(
-        not holds_card_number(email), "CARD_NUMBER", "The e-mail address looks like a card number.", "customer", "email"
-    )
+    email = check_email(findings, customer.email, "customer", "email")
     return email, findings.text(customer.name, "The name", 200, "customer", "name")
 
 

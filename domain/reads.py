@@ -25,6 +25,8 @@ _COLUMNS: Mapping[str, str] = {
     " fee_returned_minor, due_by, evidence, evidence_submitted_at, created_at, updated_at",
     "saved_methods": "id, customer_id, type, brand, last4, is_default, created_at, removed_at",
     "customers": "id, email, name, created_at",
+    "mails": "id, kind, order_id, payment_id, refund_id, recipient, locale, status, attempts, try_at, error,"
+    " created_at, sent_at",
     "events": "id, subject_id, payment_id, version, sequence, type, cause, data, occurred_at, recorded_at",
 }
 _PREFIXES: Mapping[str, str] = {
@@ -36,6 +38,7 @@ _PREFIXES: Mapping[str, str] = {
     "dp": "disputes",
     "pmt": "saved_methods",
     "cus": "customers",
+    "mail": "mails",
     "evt": "events",
 }
 

@@ -18,6 +18,7 @@ from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
 from models.link import LinkStatus, PaymentLink
+from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
@@ -35,10 +36,12 @@ __all__ = [
     "FINAL",
     "IN_FLIGHT",
     "LIVE",
+    "MAIL_EDGES",
     "OPERATION_EDGES",
     "ORDER_EDGES",
     "PAYMENT_EDGES",
     "REFUND_EDGES",
+    "TO_MERCHANT",
     "ApiKey",
     "CaptureMethod",
     "Customer",
@@ -54,6 +57,9 @@ __all__ = [
     "KeyKind",
     "LineItem",
     "LinkStatus",
+    "Mail",
+    "MailKind",
+    "MailStatus",
     "Merchant",
     "MerchantOrigin",
     "Operation",

@@ -27,14 +27,18 @@ class Scope(StrEnum):
 
 
 class Merchant(Model):
-    """Owner of everything below. `event_sequence` is the number of the last event the relay gave out; `fraud_policy`
-    is a FraudPolicy, null for ALERT."""
+    """Owner of everything below. `event_sequence` is the number of the last event the relay gave out,
+    `mailed_sequence` of the last whose mails are written; `fraud_policy` is a FraudPolicy, null for ALERT.
+    Without a `contact_email` the merchant gets no mail; `contact_locale` is null for English."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     name = fields.CharField(max_length=200)
     livemode = fields.BooleanField()
     fraud_policy = fields.CharField(max_length=16, null=True)
     event_sequence = fields.BigIntField(db_default=0)
+    mailed_sequence = fields.BigIntField(db_default=0)
+    contact_email = fields.CharField(max_length=254, null=True)
+    contact_locale = fields.CharField(max_length=20, null=True)
     created_at = fields.DatetimeField()
 
     class Meta:

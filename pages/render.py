@@ -23,6 +23,9 @@ _environment = Environment(
 )
 _environment.globals["asset"] = asset
 
+SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
+"""What HTML in a frame may do: its links open pages of their own."""
+
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -32,10 +35,20 @@ _HEADERS = {
 }
 
 
-def page(request: Request, template: str, *, status: int = 200, form_targets: str = "", **facts: Any) -> HTMLResponse:
-    """The page. `form_targets` are origins that a form may be sent on to, beside our own."""
+def page(
+    request: Request, template: str, *, status: int = 200, form_targets: str = "", frames: bool = False, **facts: Any
+) -> HTMLResponse:
+    """The page. `form_targets` are origins that a form may be sent on to, beside our own; `frames`: it shows a page."""
     html = fragment(request, template, **{"shop": "/" if request.app.state.demo else None, **facts})
-    return HTMLResponse(html, status, headers={**_HEADERS, "Content-Security-Policy": _policy(form_targets)})
+    return HTMLResponse(html, status, headers={**_HEADERS, "Content-Security-Policy": _policy(form_targets, frames)})
+
+
+def framed(html: str) -> HTMLResponse:
+    """HTML that is no page of ours, for a frame on one: it runs nothing, loads nothing, and is of no origin."""
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; sandbox {SANDBOX}; base-uri 'none'; frame-ancestors 'self'"
+    )
+    return HTMLResponse(html, headers=_HEADERS | {"X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": policy})
 
 
 def fragment(request: Request, template: str, **facts: Any) -> str:
@@ -46,12 +59,13 @@ def fragment(request: Request, template: str, **facts: Any) -> str:
     )
 
 
-def _policy(form_targets: str) -> str:
+def _policy(form_targets: str, frames: bool) -> str:
     # A form's targets hold for where it is redirected to as well.
     targets = " ".join(["'self'", *form_targets.split()])
+    frame_src = " frame-src 'self';" if frames else ""
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
-        f" form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        f"{frame_src} form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

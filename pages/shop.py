@@ -15,7 +15,7 @@ from domain import orders, reads
 from domain.checkout.hosted import start_checkout
 from domain.checkout.places import Places
 from domain.events import Cause, CauseKind
-from domain.order_input import NewItem
+from domain.order_input import NewCustomer, NewItem
 from domain.reads import Row, Window
 from domain.refusals import Refusal
 from kit import clock
@@ -27,6 +27,7 @@ from pages.render import page
 from pages.returning import OPENING, Retry, own_path
 
 _CAUSE = Cause(CauseKind.SYSTEM, "demo_shop")
+_PAYER = NewCustomer("ada@payer.example", "Ada")  # no mail ever reaches .example
 _SHAPES = {
     "product": re.compile(r"prod_[0-9a-z]{1,32}"),
     "currency": re.compile(r"[A-Z]{3}"),
@@ -43,7 +44,7 @@ class _Offer:
     chosen: str
 
 
-def _demo(request: Request) -> dict[str, Any] | None:
+def demo_of(request: Request) -> dict[str, Any] | None:
     """The demo's facts; None in production, and where real money would move."""
     demo: dict[str, Any] | None = request.app.state.demo
     return None if request.app.state.house.livemode else demo
@@ -51,7 +52,7 @@ def _demo(request: Request) -> dict[str, Any] | None:
 
 async def start_page(request: Request) -> Response:
     """GET /. In production only a sign that the server is there."""
-    demo = _demo(request)
+    demo = demo_of(request)
     if demo is None:
         return page(request, "bare.html")
     offers = await _offers(request, demo)
@@ -67,13 +68,14 @@ async def start_page(request: Request) -> Response:
         demo=demo,
         keys=keys,
         intent=intent,
+        sends_mail=request.app.state.house.post.server is not None,
         recipe=recipe(demo, keys, first.product["id"], first.chosen, f"try-{intent}") if first else None,
     )
 
 
 async def buy(request: Request) -> Response:
     """POST /demo/buy: makes the order, opens its checkout, sends the payer there."""
-    demo = _demo(request)
+    demo = demo_of(request)
     if demo is None:
         return page(request, "not_found.html", status=404)
     try:
@@ -151,7 +153,7 @@ async def _start(request: Request, merchant_id: str, given: Mapping[str, str]) -
         merchant_id=merchant_id,
         currency=currency,
         items=[NewItem(quantity=1, product_id=product_id)],
-        customer=None,
+        customer=_PAYER,
         reference=None,
         metadata={},
         idempotency_key=intent,

@@ -11,6 +11,8 @@ from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
 from schema.links.mutations import LinkMutations
 from schema.links.queries import LinkQueries
+from schema.mails.mutations import MailMutations
+from schema.mails.queries import MailQueries
 from schema.methods.queries import MethodQueries
 from schema.nodes import NodeQueries
 from schema.orders.live import OrderLive
@@ -36,6 +38,7 @@ class Query(
     LinkQueries,
     CustomerQueries,
     ProductQueries,
+    MailQueries,
 ):
     pass
 
@@ -49,6 +52,7 @@ class Mutation(
     LinkMutations,
     CustomerMutations,
     ProductMutations,
+    MailMutations,
 ):
     pass
 

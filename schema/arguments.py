@@ -30,6 +30,7 @@ PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The paymen
 RefundId = Annotated[strawberry.ID, strawberry.argument(description="The refund (re_…).")]
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="The customer (cus_…).")]
 DisputeId = Annotated[strawberry.ID, strawberry.argument(description="The dispute (dp_…).")]
+MailId = Annotated[strawberry.ID, strawberry.argument(description="The mail (mail_…).")]
 PaymentLinkId = Annotated[strawberry.ID, strawberry.argument(description="The payment link (plink_…).")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="The product (prod_…).")]
 ClientSecret = Annotated[

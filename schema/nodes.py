@@ -26,6 +26,7 @@ class Node:
 READ_SCOPES = {
     "orders": Scope.ORDERS_READ,
     "customers": Scope.ORDERS_READ,
+    "mails": Scope.ORDERS_READ,
     "payments": Scope.PAYMENTS_READ,
     "refunds": Scope.PAYMENTS_READ,
     "disputes": Scope.PAYMENTS_READ,
@@ -40,6 +41,7 @@ READ_SCOPES = {
 def _types() -> dict[str, Any]:
     from schema.events.types import Event
     from schema.links.types import PaymentLink
+    from schema.mails.types import Mail
     from schema.orders.types import Customer, Order, SavedMethod
     from schema.payments.types import Dispute, Payment, Refund
     from schema.products.types import Product
@@ -47,6 +49,7 @@ def _types() -> dict[str, Any]:
     return {
         "orders": Order,
         "customers": Customer,
+        "mails": Mail,
         "payments": Payment,
         "refunds": Refund,
         "disputes": Dispute,

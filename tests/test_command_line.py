@@ -20,7 +20,15 @@ from tests.town import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ["run", "serve", "worker", "migrate", "schema", "sandbox", "merchant", "key"]
-NESTED = ["merchant create", "merchant list", "merchant origins", "key create", "key rotate", "key end"]
+NESTED = [
+    "merchant create",
+    "merchant list",
+    "merchant origins",
+    "merchant contact",
+    "key create",
+    "key rotate",
+    "key end",
+]
 REDIS = "redis://127.0.0.1:1/0"
 STRIPE = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
 
@@ -131,6 +139,13 @@ BAD_SETTINGS: list[tuple[str, dict[str, str]]] = [
     *(("BASE_URL", {"BASE_URL": text}) for text in ("shop.example", "ftp://x", "http://", "http://[", "http://x:port")),
     *(("DATABASE_URL", {"DATABASE_URL": text}) for text in ("x", "mysql://x/y", "file.db", "http://x", "postgres//x")),
     *(("REDIS_URL", {"REDIS_URL": text}) for text in ("localhost:6379", "http://x", "redis://", "redis://x:port/0")),
+    *(("SMTP_URL", {"SMTP_URL": text, "MAIL_FROM": "a@b.example"}) for text in ("mail.example", "http://x", "smtp://")),
+    *(("SMTP_URL", {"SMTP_URL": text, "MAIL_FROM": "a@b.example"}) for text in ("smtp://u:p@h:port", "smtps://:25")),
+    *(
+        ("MAIL_FROM", {"MAIL_FROM": text})
+        for text in ("pay", "Pay <a@b.example>", "a@b\r\nX: y", "a b@c.example", "ü@x")
+    ),
+    ("MAIL_FROM", {"SMTP_URL": "smtp://mail.example"}),
     *(("STRIPE_API_BASE", {"STRIPE_API_BASE": text}) for text in ("api.stripe.com", "http://")),
     *(("STRIPE_SECRET_KEY", {"STRIPE_SECRET_KEY": text}) for text in ("x", "pk_test_x", "sk_x", " sk_test_x")),
     *(("DEVELOPMENT", {"DEVELOPMENT": text}) for text in ("maybe", "2", "on!")),
@@ -159,6 +174,7 @@ def test_a_setting_that_makes_no_sense_is_named_in_one_line(
 
 def test_no_complaint_repeats_a_secret(tmp_path: Path) -> None:
     secrets = {"STRIPE_SECRET_KEY": "sk-live-4eC39HqLyjWDarjtT1zdp7dc", "SECRET_KEY": "hunter2"}
+    secrets["SMTP_URL"] = "smtp://pay:hunter2@"
     for name, secret in secrets.items():
         with pytest.raises(ConfigError) as complaint:
             config.from_environment({"DATA_DIR": str(tmp_path), name: secret})
@@ -211,10 +227,17 @@ def test_a_merchant_and_its_keys_from_first_to_last(tmp_path: Path) -> None:
     assert_one_line(wrong, "A secret key may have these scopes")
     [new] = rotated.told
 
-    ended, listed = run_all(tmp_path, (["key", "end", new["keyId"]], {}), (["merchant", "list"], {}))
+    ended, contact, listed = run_all(
+        tmp_path,
+        (["key", "end", new["keyId"]], {}),
+        (["merchant", "contact", merchant, "--email", "Owner@kiln.example", "--locale", "de-AT"], {}),
+        (["merchant", "list"], {}),
+    )
     assert ended.told == [{"keyId": new["keyId"], "ended": True}]
+    assert contact.told == [{"merchantId": merchant, "contact": "owner@kiln.example", "locale": "de_AT"}]
     [known] = listed.told
     assert (known["name"], known["mode"], known["origins"]) == ("Kiln", "test", ["https://shop.example"])
+    assert known["contact"] == "owner@kiln.example"
     ends = {key["keyId"]: key["expiresAt"] is not None for key in known["keys"]}
     assert len(ends) == 5
     assert [ends[key] for key in (made["secretKeyId"], new["keyId"], made["publishableKeyId"])] == [True, True, False]
@@ -230,6 +253,9 @@ def test_what_an_operator_gets_wrong_is_said_in_one_line(tmp_path: Path) -> None
         "The name must not be empty.": ["merchant", "create", "--name", " "],
         "at most 200 characters": ["merchant", "create", "--name", "x" * 201],
         "looks like a card number": ["merchant", "create", "--name", "4242424242424242"],
+        "'owner' is no e-mail address": ["merchant", "create", "--name", "x", "--contact-email", "owner"],
+        "'tlh' is no language": ["merchant", "contact", "mer_nope", "--locale", "tlh"],
+        "There is no merchant mer_none.": ["merchant", "contact", "mer_none", "--email", "a@b.example"],
         "'shop' is no web origin": ["merchant", "create", "--name", "x", "--origin", "shop"],
     }
     asked = [(words, {}) for words in (["migrate"], *cases.values(), ["merchant", "list"])]

@@ -37,6 +37,7 @@ from kit.database.migrate import migrate
 from kit.serving import Serving
 from models import KeyKind, Scope
 from sandbox import create_app
+from tests.post_office import PostOffice
 from workers.settings import run_jobs, run_relay
 
 T = TypeVar("T")
@@ -92,6 +93,7 @@ class Town:
     base_url: str = field(init=False)
     sandbox_url: str = field(init=False)
     webhook_secret: str = field(init=False)
+    post_office: PostOffice = field(default_factory=lambda: PostOffice(free_port()))
     checker: Any = None
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
@@ -146,6 +148,7 @@ class Town:
         """Takes every disturbance back."""
         self.sandbox("DELETE", "/webhooks/rules")
         self.sandbox("DELETE", "/faults")
+        self.post_office.away = False
 
 
 class GraphQLErrors(AssertionError):
@@ -302,6 +305,7 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         town.webhook_secret = await endpoints.ensure(
             STRIPE_KEY, town.sandbox_url, f"{town.base_url}/webhooks/stripe", None
         )
+        await stack.enter_async_context(await town.post_office.start())
         url = await stack.enter_async_context(database_url(town.folder, name))
         settings = config.from_environment(_environment(town, port, url))
         await migrate(settings.database_url)
@@ -310,7 +314,7 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         await stack.enter_async_context(Serving(_listening(town, app.asgi), "127.0.0.1", port))
         stack.push_async_callback(app.shutdown)
         await stack.enter_async_context(
-            running([run_jobs(town.house.redis_url, town.house.gateways), run_relay(town.house.hub)])
+            running([run_jobs(town.house.redis_url, town.house.gateways, town.house.post), run_relay(town.house.hub)])
         )
         ready.set_result(None)
         await town.stop.wait()
@@ -325,6 +329,8 @@ def _environment(town: Town, port: int, url: str) -> dict[str, str]:
         "STRIPE_PUBLISHABLE_KEY": "pk_test_town",
         "STRIPE_WEBHOOK_SECRET": town.webhook_secret,
         "STRIPE_API_BASE": town.sandbox_url,
+        "SMTP_URL": f"smtp://127.0.0.1:{town.post_office.port}",
+        "MAIL_FROM": "pay@town.example",
         "LOG_LEVEL": "WARNING",
     }
     return found | ({"REDIS_URL": redis} if (redis := redis_url()) else {})

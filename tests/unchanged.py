@@ -27,7 +27,7 @@ TABLES = {
 }
 """Every table with rows of a merchant's, and which of them are this one's."""
 
-_PASSES = {"sequence", "event_sequence", "inquire_at", "inquiries"}
+_PASSES = {"sequence", "event_sequence", "mailed_sequence", "inquire_at", "inquiries"}
 """What the relay and the sweeps move on their own."""
 
 

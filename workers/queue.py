@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from domain import inbox
+from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
 
 _log = logging.getLogger(__name__)
@@ -15,6 +16,7 @@ _log = logging.getLogger(__name__)
 JOBS: Mapping[str, str] = {
     refunds.TOPIC: "ask_refunds",
     inbox.TOPIC: "retry_inbox",
+    mails.TOPIC: "send_mails",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""
 

@@ -8,10 +8,12 @@ from arq.worker import Worker, func
 from gateways.registry import Gateways
 from kit.hub import Hub
 from kit.supervise import json_deserializer, json_serializer, keep_running, redis_settings, run_worker
+from mail.post import Post
 from workers import relay
 from workers.jobs import alert_disputes, ask_refunds, inquire_due, perform_operations, retry_inbox
+from workers.mails import send_mails
 
-JOBS = (ask_refunds, perform_operations, retry_inbox, inquire_due, alert_disputes)
+JOBS = (ask_refunds, perform_operations, retry_inbox, inquire_due, alert_disputes, send_mails)
 _EVEN_SECONDS = set(range(0, 60, 2))
 _TIMEOUT_SECONDS = 300
 
@@ -24,7 +26,7 @@ def _cron_jobs() -> list[CronJob]:
     ]
 
 
-async def _worker(redis_url: str, gateways: Gateways) -> Worker:
+async def _worker(redis_url: str, gateways: Gateways, post: Post) -> Worker:
     pool = await create_pool(
         redis_settings(redis_url), job_serializer=json_serializer, job_deserializer=json_deserializer
     )
@@ -32,7 +34,7 @@ async def _worker(redis_url: str, gateways: Gateways) -> Worker:
         functions=[func(job, timeout=_TIMEOUT_SECONDS, keep_result=0, max_tries=5) for job in JOBS],
         cron_jobs=_cron_jobs(),
         redis_pool=pool,
-        ctx={"gateways": gateways},
+        ctx={"gateways": gateways, "post": post},
         handle_signals=False,
         max_jobs=50,
         poll_delay=0.1,
@@ -42,9 +44,9 @@ async def _worker(redis_url: str, gateways: Gateways) -> Worker:
     )
 
 
-async def run_jobs(redis_url: str, gateways: Gateways) -> None:
+async def run_jobs(redis_url: str, gateways: Gateways, post: Post) -> None:
     """Runs the jobs until cancelled, across crashes and Redis outages."""
-    await keep_running("worker", lambda: run_worker(lambda: _worker(redis_url, gateways)))
+    await keep_running("worker", lambda: run_worker(lambda: _worker(redis_url, gateways, post)))
 
 
 async def run_relay(hub: Hub) -> None:

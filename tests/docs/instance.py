@@ -15,7 +15,20 @@ from tests.docs.pages import REPO, Block, Page
 from tests.town import free_port
 
 _PATIENCE = 60.0
-_OURS = ("STRIPE_", "DATABASE_", "REDIS_", "SANDBOX_", "BASE_", "DATA_", "SECRET_", "DEVELOPMENT", "LOG_", "HOST")
+_OURS = (
+    "STRIPE_",
+    "DATABASE_",
+    "REDIS_",
+    "SANDBOX_",
+    "BASE_",
+    "DATA_",
+    "SECRET_",
+    "SMTP_",
+    "MAIL_",
+    "DEVELOPMENT",
+    "LOG_",
+    "HOST",
+)
 
 
 @contextlib.contextmanager

@@ -13,15 +13,17 @@ from graphql import build_schema
 import config
 import main
 from domain import ledger
+from domain.mails.drafting import KINDS
 from domain.payments.fold import _RANKS
 from gateways.stripe.events import LISTENED
-from models import DisputeStatus, PaymentStatus, PostingKind, RefundStatus, Scope
+from models import DisputeStatus, MailKind, MailStatus, PaymentStatus, PostingKind, RefundStatus, Scope
 from sandbox.stripe.cards import BY_NUMBER
 from schema.api import build_schema as our_schema
 from schema.customers.mutations import CustomerErrorCode
 from schema.direct.mutations import DirectErrorCode
 from schema.disputes.mutations import DisputeErrorCode
 from schema.links.mutations import PaymentLinkErrorCode
+from schema.mails.mutations import MailErrorCode
 from schema.orders.mutations import CheckoutErrorCode, OrderErrorCode
 from schema.payments.mutations import PaymentErrorCode
 from schema.products.mutations import ProductErrorCode
@@ -29,7 +31,7 @@ from schema.transport.errors import ErrorCode
 from tests.docs.pages import REPO, Block, Page, blocks, page, pages
 
 API = build_schema(our_schema(production=True).as_str())
-CODE = ("domain", "gateways", "kit", "models", "pages", "sandbox", "schema", "webhooks", "workers", "commands")
+CODE = ("domain", "gateways", "kit", "mail", "models", "pages", "sandbox", "schema", "webhooks", "workers", "commands")
 ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 
 
@@ -138,6 +140,7 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "tokens": DirectErrorCode,
         "customers": CustomerErrorCode,
         "disputes": DisputeErrorCode,
+        "mail": MailErrorCode,
         "links": PaymentLinkErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
@@ -201,6 +204,13 @@ def test_the_ledger_is_told_as_it_is_posted() -> None:
 def test_every_status_of_a_dispute_is_told() -> None:
     told = {row[0] for row in rows(page("docs/disputes.md").text, 3)}
     assert told == {status.name for status in DisputeStatus}, "docs/disputes.md lists every status"
+
+
+def test_every_kind_and_status_of_a_mail_is_told() -> None:
+    told = {row[0] for columns in (2, 4) for row in rows(page("docs/mail.md").text, columns)}
+    assert told == {kind.name for kind in MailKind} | {status.name for status in MailStatus}
+    events = set(re.findall(r"`(\w+\.\w+)`", page("docs/mail.md").text))
+    assert events >= set(KINDS), "docs/mail.md tells which events cause mail"
 
 
 def test_the_ranks_are_told_as_they_are_folded() -> None:

@@ -50,6 +50,7 @@ QUIET = (
     "docs/capture-void-refund.md",
     "docs/payment-links.md",
     "docs/payment-methods.md",
+    "docs/mail.md",
     "docs/tokens-and-saved-methods.md",
     "docs/production.md",
 )

@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 INDEXES = {
     *("uq_payments_live", "ix_payments_inquire", "ix_refunds_ask", "ix_webhook_events_retry", "ix_events_unsequenced"),
-    *("uq_operations_reserved", "ix_operations_ask", "uq_orders_visit"),
+    *("uq_operations_reserved", "ix_operations_ask", "ix_mails_try", "uq_orders_visit"),
 }
 CHECKS = {
     *("ck_prices_amount", "ck_orders_total", "ck_line_items_amount", "ck_payments_amounts", "ck_refunds_amount"),
@@ -298,6 +298,18 @@ ROWS: dict[str, dict[str, Any]] = {
         "created_at": NOW,
         "updated_at": NOW,
     },
+    "mails": {
+        "id": "mail_1",
+        "merchant_id": MERCHANT,
+        "kind": "receipt",
+        "cause": "evt_1",
+        "recipient": "ada@example.com",
+        "locale": "en",
+        "facts": {},
+        "status": "queued",
+        "attempts": 0,
+        "created_at": NOW,
+    },
     "postings": {
         "merchant_id": MERCHANT,
         "kind": "capture",
@@ -379,6 +391,8 @@ REFUSED_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "a refund of nothing": ("refunds", {"id": "re_2", "token": "re_u", "amount_minor": 0}),
     "a refund of no payment that is known": ("refunds", {"id": "re_2", "token": "re_u", "payment_id": "pay_2"}),
     "a second operation at once": ("operations", {"id": "op_2", "kind": "void"}),
+    "an event's receipt twice": ("mails", {"id": "mail_2"}),
+    "a mail of no merchant that is known": ("mails", {"id": "mail_2", "cause": "evt_2", "merchant_id": "mer_2"}),
     "a posting twice": ("postings", {}),
     "a posting of nothing": ("postings", {"step": "2000", "amount_minor": 0}),
     "a posting below nothing": ("postings", {"step": "2000", "amount_minor": -5}),
@@ -413,6 +427,7 @@ TAKEN_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
         {**SECOND_PAYMENT, "status": "captured", "captured_minor": 5, "refunded_minor": 5},
     ),
     "an operation after one that ended": ("operations", {"id": "op_2", "status": "failed"}),
+    "another kind of mail about an event": ("mails", {"id": "mail_2", "kind": "paid"}),
     "a refund without a token": ("refunds", {"id": "re_2", "token": None}),
     "an event without a number": ("events", {"id": "evt_2", "version": 2, "sequence": None}),
     "a key for another mutation": ("idempotency_records", {"mutation": "productCreate"}),

@@ -24,11 +24,13 @@ import httpx
 
 from kit.embedded_redis import find_server
 from tests import invariants
+from tests.post_office import PostOffice, open_post_office
 from tests.town import Shop, database_url, eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 STRIPE_KEY = "sk_test_processes"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+_WAITING = (("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at"), ("mails", "try_at"))
 
 
 class Program:
@@ -119,6 +121,7 @@ class Town:
     servers: list[Program] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
     worker: Program = field(init=False)
+    post_office: PostOffice = field(init=False)
 
     @property
     def programs(self) -> list[Program]:
@@ -170,7 +173,7 @@ class Town:
 
     def leases_are_over(self) -> None:
         """As if minutes had passed: who was asking the PSP is given up, and everything that waits is due."""
-        for table, column in (("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at")):
+        for table, column in _WAITING:
             self.sql(f"UPDATE {table} SET {column} = $1 WHERE {column} IS NOT NULL", _LONG_AGO)
 
     def everything_runs(self) -> None:
@@ -245,6 +248,7 @@ def running_town(folder: Path, name: str) -> Iterator[Town]:
         sandbox_port = free_port()
         town.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         state = ["sandbox", "--port", str(sandbox_port), "--state", str(folder / "sandbox.db")]
+        town.post_office = stack.enter_context(open_post_office(free_port()))
         town.psp = main(folder, "sandbox", state, "answers at")
         ports = [free_port(), free_port()]
         town.addresses = [f"http://127.0.0.1:{port}" for port in ports]
@@ -262,6 +266,8 @@ def running_town(folder: Path, name: str) -> Iterator[Town]:
             "STRIPE_SECRET_KEY": STRIPE_KEY,
             "STRIPE_WEBHOOK_SECRET": town.webhook_secret,
             "STRIPE_API_BASE": town.sandbox_url,
+            "SMTP_URL": f"smtp://127.0.0.1:{town.post_office.port}",
+            "MAIL_FROM": "pay@town.example",
         }
         town.servers = [
             main(folder, f"server{number}", ["serve"], "answers at", **env, PORT=str(port))

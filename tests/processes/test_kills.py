@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.following import MERCHANT_EVENTS, Stubborn, follow, is_
+from tests.post_office import SILENCE
 from tests.processes.programs import Town
 from tests.town import CHECKOUT_START, ORDER_CANCEL, ORDER_CREATE, GraphQLErrors, Shop, eventually
 
@@ -179,4 +180,23 @@ def test_a_worker_that_dies_while_it_asks_for_a_refund_refunds_once(town: Town, 
     town.sandbox("POST", "/webhooks/release")
     assert shop.find_order(payment["orderId"])["status"] == "PAID"
     town.settle()
+    town.check()
+
+
+def test_a_worker_that_dies_while_its_mail_is_taken_sends_the_same_mail_again(town: Town, shop: Shop) -> None:
+    payer = f"{os.urandom(6).hex()}@payer.example"
+    mails = "query ($id: ID!) { mails(filter: {orderId: $id}) { nodes { status attempts } } }"
+    town.post_office.after_data[payer] = [SILENCE]
+    order = shop.order(customer={"email": payer})
+    shop.pay(shop.checkout(order["id"])["payment"])
+    eventually(lambda: town.post_office.letters(payer))
+    town.worker.kill()
+    assert shop.ask(mails, id=order["id"])["mails"]["nodes"] == [{"status": "QUEUED", "attempts": 1}]
+
+    town.worker.start().wait()
+    town.leases_are_over()
+    sent = [{"status": "SENT", "attempts": 2}]
+    eventually(lambda: shop.ask(mails, id=order["id"])["mails"]["nodes"] == sent)
+    first, second = town.post_office.letters(payer)
+    assert first.data == second.data
     town.check()

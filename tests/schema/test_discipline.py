@@ -106,6 +106,8 @@ DisputeEvidenceInput: refundRefusalExplanation serviceDate shippingCarrier shipp
 DisputeEvidenceInput: uncategorizedText
 DisputeEvidenceSubmitInput: idempotencyKey
 LineItemInput: name
+MailResendInput: idempotencyKey
+MerchantContactSetInput: email locale
 MetadataInput: key value
 OrderCreateInput: idempotencyKey reference
 OrderFilter: reference

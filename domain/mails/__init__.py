@@ -1,0 +1,1 @@
+"""Mail to payers and merchants: written here, and sent by the worker."""

@@ -1,0 +1,1 @@
+"""Mail to payers and merchants, as the API shows it."""
