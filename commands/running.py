@@ -38,7 +38,7 @@ async def run(settings: Settings) -> None:
         app = build(house, told)
         await stack.enter_async_context(Serving(app.asgi, settings.host, settings.port))
         await stack.enter_async_context(
-            running([run_jobs(house.redis_url, house.gateways, house.post), run_relay(house.hub)])
+            running([run_jobs(house.redis_url, house.gateways, house.post, settings.base_url), run_relay(house.hub)])
         )
         _greet(settings, told)
         await until_stopped(app.shutdown)
@@ -64,7 +64,9 @@ async def worker(settings: Settings) -> None:
         if settings.smtp_url is None:
             print("SMTP_URL is not set: mails are kept, and nobody gets them.", flush=True)
         print("The worker is at work.", flush=True)
-        async with running([run_jobs(house.redis_url, house.gateways, house.post), run_relay(house.hub)]):
+        async with running(
+            [run_jobs(house.redis_url, house.gateways, house.post, settings.base_url), run_relay(house.hub)]
+        ):
             await until_stopped()
 
 

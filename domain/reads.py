@@ -17,7 +17,8 @@ _COLUMNS: Mapping[str, str] = {
     " checkout_url, expires_at, method, last_error, risk_level, conflict, capture_before, intent_token, next_action,"
     " superseded_at, created_at, updated_at",
     "payment_links": "id, slug, active, purpose, currency, items, total_minor, least_minor, most_minor, presets,"
-    " reusable, in_parts, email, name, reference, metadata, due_at, expires_at, created_at, updated_at",
+    " reusable, in_parts, email, name, reference, metadata, due_at, expires_at, reminders, remind_at,"
+    " created_at, updated_at",
     "products": "id, kind, name, description, created_at",
     "refunds": "id, payment_id, status, reason, explanation, currency, amount_minor, failure_code, created_at,"
     " updated_at",

@@ -47,6 +47,11 @@ class Migration(migrations.Migration):
                 ("metadata", fields.JSONField(encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads)),
                 ("due_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("expires_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                (
+                    "reminders",
+                    fields.JSONField(encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads),
+                ),
+                ("remind_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("updated_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
@@ -72,6 +77,10 @@ class Migration(migrations.Migration):
         ops.AddIndex(
             model_name="Order",
             index=Index(fields=["payment_link_id", "id"]),
+        ),
+        ops.RunSQL(
+            "CREATE INDEX ix_payment_links_remind ON payment_links (remind_at) WHERE remind_at IS NOT NULL",
+            "DROP INDEX ix_payment_links_remind",
         ),
         ops.RunSQL(
             "CREATE UNIQUE INDEX uq_orders_visit ON orders (payment_link_id, visit) WHERE payment_link_id IS NOT NULL",

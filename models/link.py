@@ -20,7 +20,8 @@ class LinkStatus(StrEnum):
 
 class PaymentLink(Model):
     """What is for sale at `/l/{slug}`: `items`, or an amount that the payer chooses between the two bounds. A link that
-    is not `reusable` has one order, whoever opens it. `in_parts`: the payer may pay less than what is outstanding."""
+    is not `reusable` has one order, whoever opens it. `in_parts`: the payer may pay less than what is outstanding.
+    `reminders` are days before `due_at`, and `remind_at` the next of them."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(
@@ -44,6 +45,8 @@ class PaymentLink(Model):
     metadata = fields.JSONField[dict[str, str]]()
     due_at = fields.DatetimeField(null=True)
     expires_at = fields.DatetimeField(null=True)
+    reminders = fields.JSONField[list[int]]()
+    remind_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

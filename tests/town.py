@@ -314,7 +314,12 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         await stack.enter_async_context(Serving(_listening(town, app.asgi), "127.0.0.1", port))
         stack.push_async_callback(app.shutdown)
         await stack.enter_async_context(
-            running([run_jobs(town.house.redis_url, town.house.gateways, town.house.post), run_relay(town.house.hub)])
+            running(
+                [
+                    run_jobs(town.house.redis_url, town.house.gateways, town.house.post, town.house.base_url),
+                    run_relay(town.house.hub),
+                ]
+            )
         )
         ready.set_result(None)
         await town.stop.wait()

@@ -5,6 +5,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from domain.links import mailing
 from domain.mails import drafting, outbox
 from domain.mails.outbox import Outgoing
 from kit import clock
@@ -24,6 +25,12 @@ async def send_mails(ctx: dict[str, Any]) -> None:
     async with post.busy:
         await drafting.draft(now=clock.now())
         await deliver(post, now=clock.now())
+
+
+async def send_reminders(ctx: dict[str, Any]) -> None:
+    """Reminds of every payment link whose time for it has come."""
+    while await mailing.remind_next(ctx["base_url"], clock.now()):
+        pass
 
 
 async def deliver(post: Post, *, now: datetime) -> None:

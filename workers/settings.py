@@ -11,9 +11,9 @@ from kit.supervise import json_deserializer, json_serializer, keep_running, redi
 from mail.post import Post
 from workers import relay
 from workers.jobs import alert_disputes, ask_refunds, inquire_due, perform_operations, retry_inbox
-from workers.mails import send_mails
+from workers.mails import send_mails, send_reminders
 
-JOBS = (ask_refunds, perform_operations, retry_inbox, inquire_due, alert_disputes, send_mails)
+JOBS = (ask_refunds, perform_operations, retry_inbox, inquire_due, alert_disputes, send_mails, send_reminders)
 _EVEN_SECONDS = set(range(0, 60, 2))
 _TIMEOUT_SECONDS = 300
 
@@ -26,7 +26,7 @@ def _cron_jobs() -> list[CronJob]:
     ]
 
 
-async def _worker(redis_url: str, gateways: Gateways, post: Post) -> Worker:
+async def _worker(redis_url: str, gateways: Gateways, post: Post, base_url: str) -> Worker:
     pool = await create_pool(
         redis_settings(redis_url), job_serializer=json_serializer, job_deserializer=json_deserializer
     )
@@ -34,7 +34,7 @@ async def _worker(redis_url: str, gateways: Gateways, post: Post) -> Worker:
         functions=[func(job, timeout=_TIMEOUT_SECONDS, keep_result=0, max_tries=5) for job in JOBS],
         cron_jobs=_cron_jobs(),
         redis_pool=pool,
-        ctx={"gateways": gateways, "post": post},
+        ctx={"gateways": gateways, "post": post, "base_url": base_url},
         handle_signals=False,
         max_jobs=50,
         poll_delay=0.1,
@@ -44,9 +44,9 @@ async def _worker(redis_url: str, gateways: Gateways, post: Post) -> Worker:
     )
 
 
-async def run_jobs(redis_url: str, gateways: Gateways, post: Post) -> None:
-    """Runs the jobs until cancelled, across crashes and Redis outages."""
-    await keep_running("worker", lambda: run_worker(lambda: _worker(redis_url, gateways, post)))
+async def run_jobs(redis_url: str, gateways: Gateways, post: Post, base_url: str) -> None:
+    """Runs the jobs until cancelled, across crashes and Redis outages. `base_url` is where payers find our pages."""
+    await keep_running("worker", lambda: run_worker(lambda: _worker(redis_url, gateways, post, base_url)))
 
 
 async def run_relay(hub: Hub) -> None:

@@ -3,16 +3,18 @@
 import contextlib
 import secrets
 from datetime import datetime
+from typing import Any
 
 from domain import idempotency
 from domain.events import Cause
-from domain.links.offer import NewLink, check
+from domain.links.offer import NewLink, check, next_reminder
 from domain.links.visits import SINGLE
 from domain.payments import inquire
 from domain.refusals import Fault, Findings, Refusal
 from gateways.registry import Gateways
 from kit import ids
 from kit.database import reading
+from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
 
 MUTATION = "paymentLinkCreate"
@@ -56,9 +58,10 @@ async def create_link(
         await unit.execute(
             """INSERT INTO payment_links (id, merchant_id, slug, active, purpose, currency, items, total_minor,
                                           least_minor, most_minor, presets, reusable, in_parts, email, name, reference,
-                                          metadata, due_at, expires_at, created_at, updated_at)
+                                          metadata, due_at, expires_at, reminders, remind_at, created_at,
+                                          updated_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                       $20)""",
+                       $21, $22, $22)""",
             link_id,
             merchant_id,
             _slug(),
@@ -78,6 +81,8 @@ async def create_link(
             offer.metadata,
             wanted.due_at,
             wanted.expires_at,
+            list(wanted.reminders),
+            next_reminder(wanted.due_at, wanted.reminders, now),
             now,
         )
         return link_id
@@ -100,19 +105,22 @@ async def update_link(
     for name, time in (("expiresAt", expires_at), ("dueAt", due_at)):
         findings.unless(time is None or time > now, "INVALID", "The time must lie ahead.", name)
     findings.refuse_if_any()
-    await unit_of_work(
-        lambda unit: _change(
-            unit,
-            merchant_id,
+
+    async def work(unit: Unit) -> None:
+        row = await _lock(unit, merchant_id, link_id)
+        planned = decode_time(row["remind_at"]) if row["remind_at"] else None
+        await unit.execute(
+            """UPDATE payment_links SET purpose = COALESCE($2, purpose), due_at = COALESCE($3, due_at),
+                      expires_at = COALESCE($4, expires_at), remind_at = $5, updated_at = $6 WHERE id = $1""",
             link_id,
-            """purpose = COALESCE($3, purpose), due_at = COALESCE($4, due_at),
-               expires_at = COALESCE($5, expires_at), updated_at = $6""",
             clean,
             due_at,
             expires_at,
+            next_reminder(due_at, decode_json(row["reminders"]), now) if due_at else planned,
             now,
         )
-    )
+
+    await unit_of_work(work)
 
 
 async def deactivate_link(gateways: Gateways, *, merchant_id: str, link_id: str, cause: Cause, now: datetime) -> None:
@@ -131,24 +139,22 @@ async def deactivate_link(gateways: Gateways, *, merchant_id: str, link_id: str,
 
 async def _end(unit: Unit, merchant_id: str, link_id: str, now: datetime) -> None:
     with contextlib.suppress(LinkInactive):
-        await _change(unit, merchant_id, link_id, "active = FALSE, updated_at = $3", now)
+        await _lock(unit, merchant_id, link_id)
+        await unit.execute("UPDATE payment_links SET active = FALSE, updated_at = $2 WHERE id = $1", link_id, now)
 
 
-async def _change(unit: Unit, merchant_id: str, link_id: str, what: str, *args: object) -> None:
-    """Changes an active link under its lock; raises LinkNotFound or LinkInactive."""
+async def _lock(unit: Unit, merchant_id: str, link_id: str) -> dict[str, Any]:
+    """An active link, locked; raises LinkNotFound or LinkInactive."""
     row = await unit.fetch_one(
-        "SELECT active FROM payment_links WHERE id = $1 AND merchant_id = $2 FOR UPDATE", link_id, merchant_id
+        "SELECT active, reminders, remind_at FROM payment_links WHERE id = $1 AND merchant_id = $2 FOR UPDATE",
+        link_id,
+        merchant_id,
     )
     if row is None:
         raise LinkNotFound(link_id)
     if not row["active"]:
         raise LinkInactive(link_id)
-    await unit.execute(
-        f"UPDATE payment_links SET {what} WHERE id = $1 AND merchant_id = $2",  # noqa: S608 - only names of ours
-        link_id,
-        merchant_id,
-        *args,
-    )
+    return row
 
 
 def _slug() -> str:

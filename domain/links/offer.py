@@ -11,6 +11,8 @@ from domain.refusals import Findings
 from kit.money import EXPONENTS, MAX_MINOR
 
 MAX_PRESETS = 6
+MAX_REMINDERS = 5
+_REMINDER_DAYS = range(-60, 61)
 _LONGEST_LIFE = timedelta(days=5 * 366)
 
 
@@ -39,6 +41,7 @@ class NewLink:
     metadata: Collection[tuple[str, str]]
     due_at: datetime | None
     expires_at: datetime | None
+    reminders: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ async def check(merchant_id: str, wanted: NewLink, now: datetime) -> Offer:
         "Only a link with one order of a known amount can be paid in parts.",
         "inParts",
     )
+    _check_reminders(findings, wanted)
     findings.refuse_if_any()
     return Offer(
         purpose=purpose,
@@ -81,6 +85,12 @@ async def check(merchant_id: str, wanted: NewLink, now: datetime) -> Offer:
         reference=reference,
         metadata=metadata,
     )
+
+
+def next_reminder(due_at: datetime | None, days_before: Sequence[int], after: datetime) -> datetime | None:
+    """The first reminder after a time; None when there is none any more."""
+    times = [due_at - timedelta(days=days) for days in days_before] if due_at else []
+    return min((time for time in times if time > after), default=None)
 
 
 async def _lines(findings: Findings, merchant_id: str, wanted: NewLink, purpose: str) -> list[Line]:
@@ -134,3 +144,20 @@ def _check_times(findings: Findings, wanted: NewLink, now: datetime) -> None:
             findings.unless(
                 now < time <= now + _LONGEST_LIFE, "INVALID", "The time must lie ahead, at most five years.", name
             )
+
+
+def _check_reminders(findings: Findings, wanted: NewLink) -> None:
+    if not wanted.reminders:
+        return
+    findings.unless(
+        len(wanted.reminders) <= MAX_REMINDERS and all(days in _REMINDER_DAYS for days in wanted.reminders),
+        "INVALID",
+        f"At most {MAX_REMINDERS} reminders, from {_REMINDER_DAYS[-1]} days before the due date to as many after it.",
+        "reminders",
+    )
+    findings.unless(
+        wanted.due_at is not None and wanted.customer is not None and not wanted.reusable,
+        "REQUIRED",
+        "Reminders want a dueAt and a customer, and a link with one order.",
+        "reminders",
+    )

@@ -27,11 +27,18 @@ SINGLE = "single"
 """The visit of a link that has one order, whoever opens it."""
 
 
+_CLOSED = {
+    LinkStatus.INACTIVE: "LINK_INACTIVE",
+    LinkStatus.EXPIRED: "LINK_EXPIRED",
+    LinkStatus.USED_UP: "LINK_USED_UP",
+}
+
+
 class LinkClosed(Refusal):
     """Nothing is sold there any more."""
 
     def __init__(self, status: LinkStatus) -> None:
-        super().__init__(Fault(f"LINK_{status.name}", "The link is closed."))
+        super().__init__(Fault(_CLOSED[status], "The link is closed.", ("paymentLinkId",)))
         self.status = status
 
 

@@ -8,7 +8,7 @@ from strawberry.types import Info
 
 from domain import idempotency, reads
 from domain.catalog import Amount
-from domain.links import manage
+from domain.links import mailing, manage
 from domain.links.offer import Choice, NewLink
 from domain.refusals import Refusal
 from kit import clock
@@ -17,6 +17,7 @@ from schema.arguments import Input
 from schema.context import Context
 from schema.errors import MESSAGE, PATH, RETRYABLE, checked_id, error_codes, user_errors
 from schema.links.types import PaymentLink
+from schema.mails.types import Mail
 from schema.orders.inputs import KEY, CustomerInput, LineItemInput, MetadataInput, customer_of, items_of
 from schema.permissions import context_of, mutation
 from schema.scalars import CurrencyCode, MinorUnits, MoneyInput
@@ -41,6 +42,8 @@ class PaymentLinkErrorCode(Enum):
     NOT_FOUND = "NOT_FOUND"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     LINK_INACTIVE = "LINK_INACTIVE"
+    LINK_EXPIRED = "LINK_EXPIRED"
+    LINK_USED_UP = "LINK_USED_UP"
     GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
 
 
@@ -88,6 +91,12 @@ class PaymentLinkCreateInput:
     )
     due_at: datetime | None = strawberry.field(default=None, description=_DUE)
     expires_at: datetime | None = strawberry.field(default=None, description=_EXPIRES)
+    reminders: list[int] = strawberry.field(
+        default_factory=list,
+        description="Days before dueAt on which the customer is reminded while it is not paid; negative for days after."
+        " Up to five, from 60 to -60.",
+    )
+    send: bool = strawberry.field(default=False, description="Whether to mail it to the customer at once.")
 
 
 @strawberry.input(description="A change of a link. What is left out stays as it is.")
@@ -103,6 +112,19 @@ class PaymentLinkDeactivateInput:
     payment_link_id: strawberry.ID = strawberry.field(description="The link (plink_…).")
 
 
+@strawberry.input(description="A link to mail to its customer.")
+class PaymentLinkSendInput:
+    payment_link_id: strawberry.ID = strawberry.field(description="The link (plink_…). It must be ACTIVE.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="The mail with the link, or why there is none.")
+class PaymentLinkSendPayload:
+    payment_link: PaymentLink | None = strawberry.field(description="As it is now; null when there is none.")
+    mail: Mail | None = strawberry.field(description="On its way; null when userErrors says why.")
+    user_errors: list[PaymentLinkUserError] = strawberry.field(description="Empty when all went well.")
+
+
 @strawberry.type
 class LinkMutations:
     @mutation(Scope.ORDERS_WRITE, description="Makes a payment link.")
@@ -116,9 +138,30 @@ class LinkMutations:
                 body_digest=idempotency.digest(strawberry.asdict(input)),
                 now=clock.now(),
             )
+            if input.send:
+                await _send(context, link_id, input.idempotency_key)
         except Refusal as refusal:
             return _refused(refusal)
         return await _link(context, link_id)
+
+    @mutation(
+        Scope.ORDERS_WRITE,
+        description="Mails the link to the customer that it names, once more if it was mailed before.",
+    )
+    async def payment_link_send(self, info: Info, input: Input[PaymentLinkSendInput]) -> PaymentLinkSendPayload:
+        context, mail, errors = context_of(info), None, list[PaymentLinkUserError]()
+        try:
+            link_id = checked_id(input.payment_link_id, "plink", "a payment link", "paymentLinkId")
+            mail_id = await _send(context, link_id, input.idempotency_key)
+            mail = await reads.by_id("mails", context.merchant_id, mail_id)
+        except Refusal as refusal:
+            errors = user_errors(PaymentLinkUserError, PaymentLinkErrorCode, refusal)
+        row = await reads.by_id("payment_links", context.merchant_id, input.payment_link_id)
+        return PaymentLinkSendPayload(
+            payment_link=PaymentLink.of(row) if row else None,
+            mail=Mail.of(mail) if mail else None,
+            user_errors=errors,
+        )
 
     @mutation(Scope.ORDERS_WRITE, description="Changes what a link says. What it sells stays as it is.")
     async def payment_link_update(self, info: Info, input: Input[PaymentLinkUpdateInput]) -> PaymentLinkPayload:
@@ -158,6 +201,17 @@ class LinkMutations:
         return await _link(context, link_id)
 
 
+async def _send(context: Context, link_id: str, key: str) -> str:
+    return await mailing.send_link(
+        merchant_id=context.merchant_id,
+        link_id=link_id,
+        base_url=context.services.base_url,
+        idempotency_key=key,
+        body_digest=idempotency.digest({"link": link_id}),
+        now=clock.now(),
+    )
+
+
 def _wanted(input: PaymentLinkCreateInput) -> NewLink:
     return NewLink(
         purpose=input.purpose,
@@ -172,6 +226,7 @@ def _wanted(input: PaymentLinkCreateInput) -> NewLink:
         metadata=[(entry.key, entry.value) for entry in input.metadata],
         due_at=input.due_at,
         expires_at=input.expires_at,
+        reminders=input.reminders,
     )
 
 

@@ -57,6 +57,8 @@ class PaymentLink(Node):
     reference: str | None = strawberry.field(description="The merchant's own number, null when none was given.")
     due_at: datetime | None = strawberry.field(description="When it should be paid; null for no time in particular.")
     expires_at: datetime | None = strawberry.field(description="When it can be paid no more; null for never.")
+    reminders: list[int] = strawberry.field(description="Days before dueAt on which the customer is reminded.")
+    remind_at: datetime | None = strawberry.field(description="The next reminder, unless it is paid; null for none.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
     slug: strawberry.Private[str]
@@ -88,6 +90,8 @@ class PaymentLink(Node):
             reference=row["reference"],
             due_at=decode_time(row["due_at"]) if row["due_at"] else None,
             expires_at=decode_time(row["expires_at"]) if row["expires_at"] else None,
+            reminders=decode_json(row["reminders"]),
+            remind_at=decode_time(row["remind_at"]) if row["remind_at"] else None,
             created_at=decode_time(row["created_at"]),
             updated_at=decode_time(row["updated_at"]),
             active=bool(row["active"]),

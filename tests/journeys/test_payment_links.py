@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from domain.links.offer import next_reminder
 from kit import clock
 from kit.database import reading
+from kit.database.reading import decode_time
 from tests.town import ERRORS, MONEY, Shop, Town, eventually
 from tests.unchanged import nothing_happens, outcome
 
@@ -19,7 +23,7 @@ ORDER_BRIEF = (
     f"id status total {MONEY} collected {MONEY} paidLate paymentLink {{ id }} reference metadata {{ key value }}"
 )
 LINK_FIELDS = f"""id status url qrSvgUrl qrPngUrl invoiceUrl purpose currency total {MONEY} reusable inParts email name
-  reference dueAt expiresAt metadata {{ key value }} items {{ name quantity unitAmount {MONEY} }}
+  reference dueAt expiresAt remindAt metadata {{ key value }} items {{ name quantity unitAmount {MONEY} }}
   choice {{ least {MONEY} most {MONEY} presets {MONEY} }} orders {{ nodes {{ {ORDER_BRIEF} }} }}"""
 CREATE = f"""mutation ($input: PaymentLinkCreateInput!) {{
   paymentLinkCreate(input: $input) {{ paymentLink {{ {LINK_FIELDS} }} {ERRORS} }} }}"""
@@ -287,6 +291,11 @@ BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
     "no address": ({"customer": {"email": "x\r\nBcc: y@z.example"}}, [("INVALID_EMAIL", "customer.email")]),
     "the past": ({"expiresAt": "2020-01-01T00:00:00Z"}, [("INVALID", "expiresAt")]),
     "far away": ({"dueAt": "2099-01-01T00:00:00Z"}, [("INVALID", "dueAt")]),
+    "reminders of nothing": ({"reminders": [1]}, [("REQUIRED", "reminders")]),
+    "six reminders": (
+        {"reminders": [1, 2, 3, 4, 5, 6], "dueAt": "2028-01-01T00:00:00Z", "customer": {"email": "a@example.com"}},
+        [("INVALID", "reminders")],
+    ),
     "parts of many": ({"inParts": True, "reusable": True}, [("INVALID", "inParts")]),
     "bounds that cross": ({"amount": None, "choice": {"least": 2, "most": 1}}, [("INVALID_AMOUNT", "choice.least")]),
     "a preset outside": (
@@ -331,3 +340,88 @@ def test_an_odd_cookie_is_a_new_visit(shop: Shop, payer: httpx.Client, cookie: s
     answer = payer.post(made["url"], data={"visit": cookie, "amount": "x" * 40}, headers=headers)
     assert answer.status_code == 303
     assert re.search(r"visit=[0-9a-f]{32};", answer.headers["set-cookie"])
+
+
+SEND = f"""mutation ($input: PaymentLinkSendInput!) {{
+  paymentLinkSend(input: $input) {{ mail {{ id kind recipient status }} paymentLink {{ id }} {ERRORS} }} }}"""
+MAILS = "query { mails(first: 50) { nodes { id kind recipient status } } }"
+
+
+def sent(shop: Shop, link: Any, key: str) -> Any:
+    return shop.ask(SEND, input={"paymentLinkId": link["id"], "idempotencyKey": key})["paymentLinkSend"]
+
+
+def kinds(shop: Shop) -> list[str]:
+    return [mail["kind"] for mail in shop.ask(MAILS)["mails"]["nodes"]]
+
+
+def letter(town: Town, recipient: str, count: int = 1) -> str:
+    """The text of the newest of so many letters to somebody."""
+    found = eventually(lambda: town.post_office.letters(recipient), lambda letters: len(letters) == count)
+    return str(found[-1].message.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+
+
+def test_a_link_is_mailed_when_it_is_made_and_again_when_it_is_asked_for(
+    town: Town, shop: Shop, payer: httpx.Client
+) -> None:
+    to = f"{uuid4().hex}@payer.example"
+    made = link(shop, customer={"email": to, "name": "Ada"}, send=True)
+    address = re.findall(r"http://\S+/l/[0-9a-z]+", letter(town, to))[0]
+    assert address == made["url"]
+    again = sent(shop, made, "again")
+    assert (codes(again), again["mail"]["kind"], again["mail"]["recipient"]) == ([], "LINK", to)
+    assert sent(shop, made, "again")["mail"]["id"] == again["mail"]["id"]
+    letter(town, to, 2)
+    assert kinds(shop) == ["LINK", "LINK"]
+    pay_at(town, go(payer, {"url": address}).headers["location"])
+    paid(shop, made)
+    assert codes(sent(shop, made, "late")) == ["LINK_USED_UP"]
+
+
+def test_a_link_for_nobody_or_of_another_merchant_is_not_mailed(town: Town, shop: Shop) -> None:
+    made = link(shop)
+    with nothing_happens(shop):
+        assert codes(sent(shop, made, "k")) == ["REQUIRED"]
+        assert codes(sent(town.merchant(), made, "k")) == ["NOT_FOUND"]
+    named = link(shop, customer={"email": "a@example.com"})
+    shop.ask(DEACTIVATE, input={"paymentLinkId": named["id"]})
+    assert codes(sent(shop, named, "k")) == ["LINK_INACTIVE"]
+
+
+def test_customers_are_reminded_while_it_is_not_paid(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    to, due = f"{uuid4().hex}@payer.example", clock.now() + timedelta(days=10)
+    wanted = {"customer": {"email": to}, "dueAt": due.isoformat(), "reminders": [3, 0, -7]}
+    made, other = link(shop, **wanted), link(shop, **wanted)
+    assert made["remindAt"][:16] == (due - timedelta(days=3)).isoformat()[:16]
+
+    def pass_time(days: float) -> None:
+        """As if all that is planned for the link were so much nearer."""
+        row = town.call(reading.fetch_one("SELECT due_at, remind_at FROM payment_links WHERE id = $1", made["id"]))
+        assert row is not None
+        nearer = [decode_time(row[name]) - timedelta(days=days) for name in ("due_at", "remind_at")]
+        statement = "UPDATE payment_links SET due_at = $2, remind_at = $3 WHERE id = $1"
+        town.call(reading.execute(statement, made["id"], *nearer))
+
+    tomorrow = (clock.now() + timedelta(days=1)).isoformat()
+    pass_time(7)
+    assert made["url"] in letter(town, to)
+    eventually(lambda: known(shop, made)["remindAt"], lambda time: time > tomorrow)
+    pass_time(3.01)
+    letter(town, to, 2)
+    eventually(lambda: known(shop, made)["remindAt"], lambda time: time > tomorrow)
+    pay_at(town, go(payer, made).headers["location"])
+    paid(shop, made)
+    pass_time(7.01)
+    eventually(lambda: known(shop, made)["remindAt"], lambda time: time is None)
+    assert sorted(kind for kind in kinds(shop) if kind == "REMINDER") == ["REMINDER"] * 2
+    assert known(shop, other)["remindAt"] == other["remindAt"]
+
+
+@given(days=st.lists(st.integers(-60, 60), max_size=5), hours=st.integers(0, 8760))
+def test_reminders_come_one_after_the_other_and_end(days: list[int], hours: int) -> None:
+    after, told = datetime(2025, 1, 1, tzinfo=UTC), []
+    due = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    while (time := next_reminder(due, days, after)) is not None:
+        told.append(time)
+        after = time
+    assert told == sorted({due - timedelta(days=before) for before in days})

@@ -116,6 +116,7 @@ PaymentCaptureInput: idempotencyKey
 PaymentInitializeInput: clientSecret
 PaymentLinkCreateInput: idempotencyKey purpose reference
 PaymentLinkFilter: email
+PaymentLinkSendInput: idempotencyKey
 PaymentLinkUpdateInput: purpose
 PaymentMethodSaveInput: idempotencyKey token
 PaymentVoidInput: idempotencyKey
