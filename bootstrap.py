@@ -25,7 +25,8 @@ from workers.queue import Queue
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything open, for as long as the process lives."""
+    """Everything open, for as long as the process lives. `private_targets`: merchants' webhooks may go to this machine
+    and its network, and without TLS."""
 
     settings: Settings
     gateways: Gateways
@@ -33,6 +34,7 @@ class House:
     hub: Hub
     redis: Redis
     redis_url: str
+    private_targets: bool
 
     @property
     def base_url(self) -> str:
@@ -73,7 +75,8 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             running([keep_running("live updates", hub.run), keep_running("job queue", queue.run)])
         )
         stack.push_async_callback(drain)
-        yield House(settings, Gateways([gateway]), Tokens(settings.secret_key), hub, redis, redis_url)
+        gateways, tokens = Gateways([gateway]), Tokens(settings.secret_key)
+        yield House(settings, gateways, tokens, hub, redis, redis_url, private_targets=settings.development)
 
 
 @contextlib.asynccontextmanager

@@ -23,6 +23,10 @@ _COLUMNS: Mapping[str, str] = {
     " fee_returned_minor, due_by, evidence, evidence_submitted_at, created_at, updated_at",
     "saved_methods": "id, customer_id, type, brand, last4, is_default, created_at, removed_at",
     "customers": "id, email, name, created_at",
+    "webhook_endpoints": "id, url, description, event_types, conditions, mapping, failing_since, disabled_reason,"
+    " disabled_at, created_at, updated_at",
+    "webhook_deliveries": "id, endpoint_id, event_id, event_type, sequence, body, status, attempts, due_at,"
+    " attempted_at, response_status, response_excerpt, failure, created_at",
     "events": "id, subject_id, payment_id, version, sequence, type, cause, data, occurred_at, recorded_at",
 }
 _PREFIXES: Mapping[str, str] = {
@@ -34,6 +38,8 @@ _PREFIXES: Mapping[str, str] = {
     "pmt": "saved_methods",
     "cus": "customers",
     "evt": "events",
+    "whe": "webhook_endpoints",
+    "whd": "webhook_deliveries",
 }
 
 

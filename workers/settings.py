@@ -5,10 +5,11 @@ from arq.connections import create_pool
 from arq.cron import CronJob
 from arq.worker import Worker, func
 
+from domain.tokens import Tokens
 from gateways.registry import Gateways
 from kit.hub import Hub
 from kit.supervise import json_deserializer, json_serializer, keep_running, redis_settings, run_worker
-from workers import relay
+from workers import deliveries, relay
 from workers.jobs import alert_disputes, ask_refunds, inquire_due, perform_operations, retry_inbox
 
 JOBS = (ask_refunds, perform_operations, retry_inbox, inquire_due, alert_disputes)
@@ -50,3 +51,8 @@ async def run_jobs(redis_url: str, gateways: Gateways) -> None:
 async def run_relay(hub: Hub) -> None:
     """Runs the relay until cancelled."""
     await keep_running("relay", lambda: relay.run(hub))
+
+
+async def run_deliveries(hub: Hub, tokens: Tokens, *, private_targets: bool) -> None:
+    """Sends merchants their messages until cancelled."""
+    await keep_running("deliveries", lambda: deliveries.run(hub, tokens, private_targets=private_targets))
