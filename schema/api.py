@@ -5,10 +5,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.customers.mutations import CustomerMutations
 from schema.customers.queries import CustomerQueries
+from schema.deliveries.mutations import DeliveryMutations
+from schema.deliveries.queries import DeliveryQueries
 from schema.direct.mutations import DirectMutations
 from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
+from schema.events.queries import EventQueries
 from schema.methods.queries import MethodQueries
 from schema.nodes import NodeQueries
 from schema.orders.live import OrderLive
@@ -25,13 +28,29 @@ from schema.transport.schema import Schema
 
 
 @strawberry.type(description="What can be read.")
-class Query(NodeQueries, MethodQueries, OrderQueries, PaymentQueries, DisputeQueries, CustomerQueries, ProductQueries):
+class Query(
+    NodeQueries,
+    MethodQueries,
+    OrderQueries,
+    PaymentQueries,
+    DisputeQueries,
+    CustomerQueries,
+    ProductQueries,
+    EventQueries,
+    DeliveryQueries,
+):
     pass
 
 
 @strawberry.type(description="What can be done. Refusals come as userErrors; nothing changes then.")
 class Mutation(
-    OrderMutations, PaymentMutations, DirectMutations, DisputeMutations, CustomerMutations, ProductMutations
+    OrderMutations,
+    PaymentMutations,
+    DirectMutations,
+    DisputeMutations,
+    CustomerMutations,
+    ProductMutations,
+    DeliveryMutations,
 ):
     pass
 

@@ -30,6 +30,9 @@ PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The paymen
 RefundId = Annotated[strawberry.ID, strawberry.argument(description="The refund (re_…).")]
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="The customer (cus_…).")]
 DisputeId = Annotated[strawberry.ID, strawberry.argument(description="The dispute (dp_…).")]
+EventId = Annotated[strawberry.ID, strawberry.argument(description="The event (evt_…).")]
+EndpointId = Annotated[strawberry.ID, strawberry.argument(description="The endpoint (whe_…).")]
+DeliveryId = Annotated[strawberry.ID, strawberry.argument(description="The delivery (whd_…).")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="The product (prod_…).")]
 ClientSecret = Annotated[
     str | None,

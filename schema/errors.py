@@ -50,6 +50,8 @@ _CODES = {
     "EVIDENCE_SUBMITTED": "The answer to the dispute was submitted already; it is given once.",
     "DISPUTE_CLOSED": "The dispute takes no answer any more.",
     "EVIDENCE_OVERDUE": "The deadline for an answer has passed.",
+    "TOO_MANY_ENDPOINTS": "The merchant has as many enabled endpoints as may be; disable one first.",
+    "ENDPOINT_DISABLED": "Nothing is sent to a disabled endpoint; enable it first.",
     "INVALID_TOKEN": "This is no token of the PSP.",
     "TOKENIZATION_UNAVAILABLE": "The server has no publishable key of the PSP: an operator sets it.",
     "GATEWAY_UNAVAILABLE": "The PSP did not answer, or not clearly. Try again: nobody is charged twice.",

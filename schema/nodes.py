@@ -32,11 +32,14 @@ READ_SCOPES = {
     "saved_methods": Scope.PAYMENTS_READ,
     "products": Scope.PRODUCTS_READ,
     "events": Scope.EVENTS_READ,
+    "webhook_endpoints": Scope.WEBHOOKS_READ,
+    "webhook_deliveries": Scope.WEBHOOKS_READ,
 }
 """What a key needs to see a row of each table by its id."""
 
 
 def _types() -> dict[str, Any]:
+    from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
     from schema.orders.types import Customer, Order, SavedMethod
     from schema.payments.types import Dispute, Payment, Refund
@@ -51,6 +54,8 @@ def _types() -> dict[str, Any]:
         "saved_methods": SavedMethod,
         "products": Product,
         "events": Event,
+        "webhook_endpoints": WebhookEndpoint,
+        "webhook_deliveries": WebhookDelivery,
     }
 
 

@@ -105,6 +105,7 @@ DisputeEvidenceInput: cancellationRebuttal customerName productDescription refun
 DisputeEvidenceInput: refundRefusalExplanation serviceDate shippingCarrier shippingDate shippingTrackingNumber
 DisputeEvidenceInput: uncategorizedText
 DisputeEvidenceSubmitInput: idempotencyKey
+EventFilter: types
 LineItemInput: name
 MetadataInput: key value
 OrderCreateInput: idempotencyKey reference
@@ -116,6 +117,11 @@ PaymentMethodSaveInput: idempotencyKey token
 PaymentVoidInput: idempotencyKey
 ProductCreateInput: description idempotencyKey name
 RefundCreateInput: explanation idempotencyKey
+WebhookEndpointCreateInput: description eventTypes idempotencyKey url
+WebhookEndpointRotateInput: idempotencyKey
+WebhookEndpointUpdateInput: description eventTypes url
+WebhookFilterInput: oneOf path
+WebhookMappingInput: field path value
 """
 
 
