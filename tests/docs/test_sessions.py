@@ -50,6 +50,7 @@ QUIET = (
     "docs/capture-void-refund.md",
     "docs/payment-methods.md",
     "docs/tokens-and-saved-methods.md",
+    "docs/merchant-webhooks.md",
     "docs/production.md",
 )
 DISTURBING = ("docs/disputes.md", "docs/sandbox.md", "docs/webhooks-and-reconciliation.md")
