@@ -36,17 +36,14 @@ def receiver() -> Iterator[Receiver]:
 def settled(shop: Shop, **filter: Any) -> list[Any]:
     """All deliveries, once none is pending."""
     return eventually(
-        lambda: deliveries(shop, **filter), lambda all: bool(all) and all[-1]["status"] != "PENDING" and _ended(all)
+        lambda: deliveries(shop, **filter),
+        lambda log: bool(log) and not any(delivery["status"] == "PENDING" for delivery in log),
     )
-
-
-def _ended(all: list[Any]) -> bool:
-    return not any(delivery["status"] == "PENDING" for delivery in all)
 
 
 def first_failure(shop: Shop) -> Any:
     """The one delivery there is, once it was tried and not taken."""
-    return eventually(lambda: deliveries(shop), lambda all: bool(all) and all[0]["attempts"] == 1)[0]
+    return eventually(lambda: deliveries(shop), lambda log: bool(log) and log[0]["attempts"] == 1)[0]
 
 
 def test_a_paid_order_is_told_signed_and_in_full(shop: Shop, receiver: Receiver) -> None:
@@ -85,7 +82,9 @@ def test_every_event_comes_once_with_its_number_and_the_log_says_so(shop: Shop, 
     endpoint_id, _ = made(shop, receiver)
     shop.paid_order()
     shop.town.settle()
-    known = eventually(lambda: events(shop, first=100)["nodes"], lambda all: "order.paid" in [e["type"] for e in all])
+    known = eventually(
+        lambda: events(shop, first=100)["nodes"], lambda all_of: "order.paid" in [e["type"] for e in all_of]
+    )
     receiver.got(len(known))
     log = settled(shop, endpointId=endpoint_id)
     assert sorted(each.message["sequence"] for each in receiver.received) == list(range(1, len(log) + 1))
@@ -158,7 +157,7 @@ def test_an_endpoint_that_was_down_for_days_gets_everything_once_it_is_back(shop
     endpoint_id, secret = made(shop, receiver, eventTypes=["order.*"])
     orders = [shop.order()["id"] for _ in range(3)]
     for attempts in range(1, 8):
-        eventually(lambda: deliveries(shop), lambda all, n=attempts: [d["attempts"] for d in all] == [n] * 3)
+        eventually(lambda: deliveries(shop), lambda log, n=attempts: [d["attempts"] for d in log] == [n] * 3)
         failing = endpoint(shop, endpoint_id)
         assert (failing["enabled"], failing["failingSince"] is None) == (True, False)
         if attempts < 7:
@@ -182,14 +181,14 @@ def test_a_message_has_ten_attempts_and_may_be_sent_again_by_hand(shop: Shop, re
     made(shop, receiver)
     shop.order()
     for attempts in range(1, 10):
-        eventually(lambda: deliveries(shop), lambda all, n=attempts: bool(all) and all[0]["attempts"] == n)
+        eventually(lambda: deliveries(shop), lambda log, n=attempts: bool(log) and log[0]["attempts"] == n)
         comes_due(shop)
     (failed,) = settled(shop)
     assert (failed["status"], failed["attempts"], failed["nextAttemptAt"]) == ("FAILED", 10, None)
     receiver.answering = Answering()
     again = redeliver(shop, failed["id"])
     assert (again["userErrors"], again["delivery"]["id"]) == ([], failed["id"])
-    (sent,) = eventually(lambda: deliveries(shop), lambda all: all[0]["status"] == "SUCCEEDED")
+    (sent,) = eventually(lambda: deliveries(shop), lambda log: log[0]["status"] == "SUCCEEDED")
     assert sent["attempts"] == 11
     assert {each.headers["webhook-id"] for each in receiver.received} == {failed["eventId"]}
     assert redeliver(shop, failed["id"])["userErrors"] == [], "what was taken may be sent again, too"

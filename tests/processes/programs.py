@@ -169,8 +169,9 @@ class Town:
         asyncio.run(_execute(self.database_url, statement, args))
 
     def leases_are_over(self) -> None:
-        """As if minutes had passed: who was asking the PSP is given up, and everything that waits is due."""
-        for table, column in (("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at")):
+        """As if minutes had passed: whoever was at work is given up, and everything that waits is due."""
+        waiting = {"payments": ("asked_at", "inquire_at"), "refunds": ("ask_at",), "webhook_endpoints": ("busy_until",)}
+        for table, column in ((table, column) for table, columns in waiting.items() for column in columns):
             self.sql(f"UPDATE {table} SET {column} = $1 WHERE {column} IS NOT NULL", _LONG_AGO)
 
     def everything_runs(self) -> None:
@@ -262,6 +263,7 @@ def running_town(folder: Path, name: str) -> Iterator[Town]:
             "STRIPE_SECRET_KEY": STRIPE_KEY,
             "STRIPE_WEBHOOK_SECRET": town.webhook_secret,
             "STRIPE_API_BASE": town.sandbox_url,
+            "DEVELOPMENT": "1",  # merchants' servers are on this machine, too
         }
         town.servers = [
             main(folder, f"server{number}", ["serve"], "answers at", **env, PORT=str(port))
