@@ -14,7 +14,20 @@ from typing import Any
 import asyncpg
 
 from bench import report
-from bench.parts import LONG, QUICK, Log, Parts, Sizes, lifecycles, lists, memory, operations, subscribers, webhooks
+from bench.parts import (
+    LONG,
+    QUICK,
+    Log,
+    Parts,
+    Sizes,
+    deliveries,
+    lifecycles,
+    lists,
+    memory,
+    operations,
+    subscribers,
+    webhooks,
+)
 from bench.report import Figure
 from bench.stage import DEFAULT_DATABASE, BenchError, Stage
 from kit.embedded_redis import EmbeddedRedis
@@ -24,6 +37,7 @@ PARTS: Parts = {
     "lists": lists.measure,
     "lifecycles": lifecycles.measure,
     "operations": operations.measure,
+    "deliveries": deliveries.measure,
     "subscribers": subscribers.measure,
     "memory": memory.measure,
 }

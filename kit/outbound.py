@@ -21,7 +21,7 @@ from kit.addresses import is_public
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _READ_BYTES = 4096
-_KEPT_SECONDS = 20.0
+_CONNECTIONS = 10
 
 
 class ForbiddenAddress(httpcore.ConnectError):
@@ -74,23 +74,27 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         raise failed
 
 
+def trusting_the_worlds_authorities() -> ssl.SSLContext:
+    """What certificates are verified with. It takes a while to make: make it once."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
 class Outbound:
-    """One pool of connections, for as long as the block lasts. `private` lets it reach this machine and its network."""
+    """Connections for one who is posted to, kept for as long as the block lasts. `private` lets it reach this machine
+    and its network."""
 
     def __init__(
         self,
         *,
         private: bool,
-        timeout: float = 15.0,
-        at_once: int = 150,
-        resolve: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
+        timeout: float = 15.0,
+        resolve: Resolve = resolve,
     ) -> None:
         self._timeout = timeout
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(cafile=certifi.where()),
-            max_connections=at_once,
-            keepalive_expiry=_KEPT_SECONDS,
+            ssl_context=tls or trusting_the_worlds_authorities(),
+            max_connections=_CONNECTIONS,
             network_backend=_CheckedNetwork(resolve, private=private),
         )
 

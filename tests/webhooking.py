@@ -72,7 +72,7 @@ def comes_due(shop: Shop) -> None:
     long_ago = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
     for statement in (
         "UPDATE webhook_deliveries SET due_at = $2 WHERE merchant_id = $1 AND due_at IS NOT NULL",
-        "UPDATE webhook_endpoints SET due_at = $2, busy_until = $2 WHERE merchant_id = $1",
+        "UPDATE webhook_endpoints SET due_at = $2 WHERE merchant_id = $1",
     ):
         shop.town.call(reading.execute(statement, shop.merchant_id, long_ago))
 

@@ -17,6 +17,8 @@ class Sizes:
     listed_orders: int = 5_000
     lifecycles: int = 250
     operations: int = 250
+    deliveries: int = 2_000
+    backlog: int = 10_000
     remembered_lifecycles: int = 4_000
     subscribers: int = 2_000
     followers: int = 1_000
@@ -30,6 +32,8 @@ QUICK = Sizes(
     listed_orders=100,
     lifecycles=10,
     operations=10,
+    deliveries=200,
+    backlog=200,
     remembered_lifecycles=80,
     subscribers=40,
     followers=20,

@@ -55,20 +55,22 @@ async def _record(
     )
     assert endpoint is not None
     wanted = [schedule.wanted_pause(outcome.answer.retry_after, now) for outcome in outcomes]
+    tries = await unit.fetch(
+        "SELECT id, tries FROM webhook_deliveries WHERE id = ANY($1) AND status = 'pending'",
+        [outcome.delivery_id for outcome in outcomes],
+    )
+    before = {row["id"]: row["tries"] for row in tries}
     for outcome, pause in zip(outcomes, wanted, strict=True):
-        await _record_one(unit, outcome, pause, now)
+        if outcome.delivery_id in before:  # else our lease had run out, and another process has sent it, too
+            await _record_one(unit, outcome, before[outcome.delivery_id] + 1, pause, now)
     await _record_health(unit, endpoint, outcomes, cause, now)
     if all(outcome.succeeded for outcome in outcomes):
         return None
     return max(schedule.rest(o.answer.status, pause) for o, pause in zip(outcomes, wanted, strict=True))
 
 
-async def _record_one(unit: Unit, outcome: Outcome, wanted: timedelta | None, now: datetime) -> None:
-    row = await unit.fetch_one("SELECT status, tries FROM webhook_deliveries WHERE id = $1", outcome.delivery_id)
-    assert row is not None
-    if row["status"] != DeliveryStatus.PENDING:
-        return  # our lease had run out, and another process has sent it, too
-    tries, answer, pause = row["tries"] + 1, outcome.answer, None
+async def _record_one(unit: Unit, outcome: Outcome, tries: int, wanted: timedelta | None, now: datetime) -> None:
+    answer, pause = outcome.answer, None
     if outcome.succeeded:
         after = DeliveryStatus.SUCCEEDED
     else:

@@ -25,6 +25,14 @@ LEASE = timedelta(seconds=60)
 _NEWS = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An endpoint whose turn it is, and whose it is."""
+
+    endpoint_id: str
+    merchant_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """One attempt to make: what is posted where."""
@@ -35,23 +43,25 @@ class Sending:
     body: bytes
 
 
-async def take(limit: int, *, failing: bool, now: datetime) -> list[str]:
-    """Endpoints that have something to do, ours alone for the lease: those that failed last time, or the others."""
-    return await unit_of_work(lambda unit: _take(unit, limit, failing, now))
+async def take(*, failing: bool, crowded: Sequence[str], now: datetime) -> Taken | None:
+    """An endpoint that has something to do, ours alone for the lease: one that failed last time, or one that did not.
+    Merchants who are `crowded` have enough endpoints served already."""
+    return await unit_of_work(lambda unit: _take(unit, failing, crowded, now))
 
 
-async def _take(unit: Unit, limit: int, failing: bool, now: datetime) -> list[str]:
-    rows = await unit.fetch(
-        f"""SELECT id FROM webhook_endpoints
+async def _take(unit: Unit, failing: bool, crowded: Sequence[str], now: datetime) -> Taken | None:
+    row = await unit.fetch_one(
+        f"""SELECT id, merchant_id FROM webhook_endpoints
              WHERE due_at <= $1 AND busy_until <= $1 AND disabled_reason IS NULL
-               AND failing_since IS {"NOT NULL" if failing else "NULL"}
-             ORDER BY due_at LIMIT {limit} FOR UPDATE SKIP LOCKED""",  # noqa: S608
+               AND failing_since IS {"NOT NULL" if failing else "NULL"} AND NOT (merchant_id = ANY($2))
+             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED""",  # noqa: S608
         now,
+        list(crowded),
     )
-    found = [row["id"] for row in rows]
-    if found:
-        await unit.execute("UPDATE webhook_endpoints SET busy_until = $2 WHERE id = ANY($1)", found, now + LEASE)
-    return found
+    if row is None:
+        return None
+    await unit.execute("UPDATE webhook_endpoints SET busy_until = $2 WHERE id = $1", row["id"], now + LEASE)
+    return Taken(row["id"], row["merchant_id"])
 
 
 async def next_few(tokens: Tokens, endpoint_id: str, *, now: datetime) -> list[Sending]:
