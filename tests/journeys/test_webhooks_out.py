@@ -25,6 +25,7 @@ from tests.webhooking import (
     rotate,
     update,
 )
+from workers.deliveries import PLACES
 
 
 @pytest.fixture
@@ -275,6 +276,25 @@ def test_an_endpoint_that_hangs_keeps_no_other_waiting(town: Town, shop: Shop, r
     receiver.answering = Answering()
     receiver.go_on.set()
     assert {delivery["attempts"] for delivery in settled(shop)} == {1}
+
+
+def test_a_merchant_whose_endpoints_all_hang_has_a_quarter_of_the_places(
+    town: Town, shop: Shop, receiver: Receiver
+) -> None:
+    neighbor, places = town.merchant(), PLACES[False] // 4
+    receiver.answering = Answering(held=True)
+    for _ in range(places + 2):
+        made(shop, receiver)
+    shop.order()
+    eventually(lambda: receiver.at_once, lambda count: count == places)
+    with receiving() as quick:
+        made(neighbor, quick)
+        neighbor.order()
+        quick.got(1)
+    assert receiver.most_at_once == places
+    receiver.answering = Answering()
+    receiver.go_on.set()
+    settled(shop)
 
 
 def test_nobody_there_is_a_failure_with_its_reason(shop: Shop) -> None:
