@@ -1,7 +1,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: run test check bench reset help
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: run test test-browser check bench reset help
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,6 +19,14 @@ run: .venv/.stamp ## Start everything: API, worker and sandbox PSP, on SQLite an
 
 test: .venv/.stamp ## Run the tests (TEST_DATABASE_URL and TEST_REDIS_URL choose PostgreSQL and Redis)
 	$(BIN)/pytest -n 2
+
+.venv/.browser: requirements-browser.txt .venv/.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-browser.txt
+	@touch $@
+
+test-browser: .venv/.browser ## Try the pages in a real browser (a chromium; CHROMIUM names another one)
+	@test -n "$(CHROMIUM)" || { echo "There is no chromium here: install one, or name it: make test-browser CHROMIUM=..."; exit 2; }
+	TEST_BROWSER="$(CHROMIUM)" $(BIN)/pytest tests/browser
 
 check: .venv/.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from bench.parts import (
     lists,
     memory,
     operations,
+    pages,
     subscribers,
     webhooks,
 )
@@ -38,6 +39,7 @@ PARTS: Parts = {
     "lifecycles": lifecycles.measure,
     "operations": operations.measure,
     "deliveries": deliveries.measure,
+    "pages": pages.measure,
     "subscribers": subscribers.measure,
     "memory": memory.measure,
 }

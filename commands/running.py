@@ -40,6 +40,7 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(running(at_work(house)))
         _greet(settings, told)
         await until_stopped(app.shutdown)
+    print("Paygraph has stopped.", flush=True)
 
 
 async def serve(settings: Settings) -> None:

@@ -22,13 +22,14 @@ class CauseKind(StrEnum):
     API = "api"
     WEBHOOK = "webhook"
     RETURN_PAGE = "return_page"
+    LINK = "link"
     SWEEP = "sweep"
     SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`ref` names it: the key that called, the PSP's event, the job."""
+    """`ref` names it: the key that called, the PSP's event, the payment link, the job."""
 
     kind: CauseKind
     ref: str

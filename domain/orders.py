@@ -25,6 +25,14 @@ class OrderNotFound(Refusal):
         super().__init__(Fault("NOT_FOUND", f"There is no order {order_id[:60]!r}.", path or ("orderId",)))
 
 
+@dataclass(frozen=True, slots=True)
+class LinkVisit:
+    """The visit to a payment link that an order comes of."""
+
+    link_id: str
+    visit: str
+
+
 async def create_order(
     *,
     merchant_id: str,
@@ -37,6 +45,7 @@ async def create_order(
     body_digest: str,
     cause: Cause,
     now: datetime,
+    visit: LinkVisit | None = None,
 ) -> str:
     """A new OPEN order with its total computed here; returns its id. The same key and body give the same order."""
     key = idempotency.check(idempotency_key)
@@ -53,7 +62,7 @@ async def create_order(
         earlier = await idempotency.claim(
             unit,
             merchant_id=merchant_id,
-            mutation="orderCreate",
+            mutation="paymentLinkVisit" if visit else "orderCreate",
             key=key,
             body_digest=body_digest,
             answer={"order_id": order_id},
@@ -64,8 +73,8 @@ async def create_order(
         customer_id = await _customer(unit, merchant_id, email, name, now) if email else None
         await unit.execute(
             """INSERT INTO orders (id, merchant_id, customer_id, status, currency, total_minor, version, reference,
-                                   metadata, created_at, updated_at)
-               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $9)""",
+                                   metadata, payment_link_id, visit, created_at, updated_at)
+               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $11)""",
             order_id,
             merchant_id,
             customer_id,
@@ -74,6 +83,8 @@ async def create_order(
             total,
             clean_reference,
             clean_metadata,
+            visit.link_id if visit else None,
+            visit.visit if visit else None,
             now,
         )
         await _insert_lines(unit, order_id, lines, now)
@@ -185,7 +196,8 @@ async def lock(unit: Unit, merchant_id: str, order_id: str) -> Locked:
     if order is None:
         raise OrderNotFound(order_id)
     tries = await unit.fetch(
-        "SELECT id, status, expires_at, captured_minor, superseded_at FROM payments WHERE order_id = $1 FOR UPDATE",
+        """SELECT id, status, expires_at, amount_minor, captured_minor, superseded_at
+             FROM payments WHERE order_id = $1 FOR UPDATE""",
         order_id,
     )
     live = next((row for row in tries if row["status"] in LIVE), None)

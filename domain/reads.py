@@ -11,11 +11,13 @@ Row = Mapping[str, Any]
 
 _COLUMNS: Mapping[str, str] = {
     "orders": "id, customer_id, status, currency, total_minor, version, reference, metadata, created_at, updated_at,"
-    " paid_at",
+    " paid_at, payment_link_id",
     "payments": "id, order_id, gateway, livemode, status, recurrence, capture_method, currency, amount_minor,"
     " authorized_minor, captured_minor, refunded_minor, disputed_minor, fee_minor, fee_currency, session_token,"
     " checkout_url, expires_at, method, last_error, risk_level, conflict, capture_before, intent_token, next_action,"
     " superseded_at, created_at, updated_at",
+    "payment_links": "id, slug, active, purpose, currency, items, total_minor, least_minor, most_minor, presets,"
+    " reusable, in_parts, email, name, reference, metadata, due_at, expires_at, created_at, updated_at",
     "products": "id, kind, name, description, created_at",
     "refunds": "id, payment_id, status, reason, explanation, currency, amount_minor, failure_code, created_at,"
     " updated_at",
@@ -32,6 +34,7 @@ _COLUMNS: Mapping[str, str] = {
 _PREFIXES: Mapping[str, str] = {
     "ord": "orders",
     "pay": "payments",
+    "plink": "payment_links",
     "prod": "products",
     "re": "refunds",
     "dp": "disputes",
@@ -195,6 +198,16 @@ async def operations_of_payments(payment_ids: Sequence[str], merchant_id: str) -
         " WHERE merchant_id = $1 AND payment_id = ANY($2) AND status = 'reserved'",
         merchant_id,
         payment_ids,
+    )
+
+
+async def orders_of_links(link_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    """The one order of each link that is not reusable."""
+    return await _children(
+        "SELECT payment_link_id, status FROM orders WHERE merchant_id = $1 AND payment_link_id = ANY($2)"
+        " AND visit = 'single'",
+        merchant_id,
+        link_ids,
     )
 
 

@@ -204,7 +204,7 @@ class SessionRequest:
 class DirectRequest:
     """All that is said when an instrument is charged without a hosted page; stored before it is asked. `token` is the
     PSP's, never a card number. `customer_token` is needed to save the instrument or to use a saved one; `off_session`:
-    the payer is not there to confirm."""
+    the payer is not there to confirm; `recurring`: it is one of a series that the payer agreed to."""
 
     payment_id: str
     order_id: str
@@ -216,6 +216,7 @@ class DirectRequest:
     save: bool
     off_session: bool
     return_url: str
+    recurring: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"direct": True}

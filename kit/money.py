@@ -1,5 +1,6 @@
 """Currencies and amounts. Amounts are integers of minor units; how many make one major unit differs by currency."""
 
+import re
 from decimal import Decimal
 
 from babel import Locale
@@ -7,6 +8,9 @@ from babel.numbers import format_currency, get_currency_symbol
 
 from kit import locales
 
+_TYPED = re.compile(r"[0-9]{1,16}|[0-9]{0,16}[.,][0-9]{1,3}|[0-9]{1,3}(?:[.,'\u2019\s][0-9]{3})+(?:[.,][0-9]{1,3})?")
+_GROUPING = re.compile(r"[.,'\u2019\s]")
+_LONGEST_TYPED = 30
 MAX_MINOR = 2**53 - 1  # the largest integer that every JSON client reads exactly
 
 _EXPONENTS = {
@@ -37,3 +41,21 @@ def formatted(amount_minor: int, currency: str, locale: str = "en") -> str:
     if get_currency_symbol(currency, known)[-1].isalpha():
         exact = exact.replace("¤#", "¤\u00a0#")  # CLDR's spacing, which Babel leaves out: KWD 1.050
     return format_currency(decimal_of(amount_minor, currency), currency, exact, locale=known, currency_digits=False)
+
+
+def parsed(text: str, currency: str) -> int | None:
+    """The minor units that a person typed, such as 1234, 1,234.50, 1.234,50 or 1 234,5; None for what is no amount.
+
+    The last mark is the decimal one if it stands once and leaves no more digits than the currency has decimals.
+    """
+    found = _TYPED.fullmatch(text.strip())
+    if found is None or len(text) > _LONGEST_TYPED:
+        return None
+    digits = EXPONENTS[currency]
+    whole, mark, rest = text.strip().rpartition(max(",.", key=text.rfind)) if set(text) & set(",.") else ("", "", "")
+    is_decimal = mark and text.count(mark) == 1 and len(rest) <= digits
+    if mark and not is_decimal and (len(rest) != 3 or whole.startswith("0")):
+        return None
+    units, fraction = (whole, rest) if is_decimal else (text, "")
+    minor = int(_GROUPING.sub("", units) or "0") * 10**digits + int(fraction.ljust(digits, "0") or "0")
+    return minor if 0 < minor <= MAX_MINOR else None

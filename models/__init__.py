@@ -18,6 +18,7 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
+from models.link import LinkStatus, PaymentLink
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
@@ -56,6 +57,7 @@ __all__ = [
     "InboxStatus",
     "KeyKind",
     "LineItem",
+    "LinkStatus",
     "Merchant",
     "MerchantOrigin",
     "Operation",
@@ -64,6 +66,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "Payment",
+    "PaymentLink",
     "PaymentStatus",
     "Posting",
     "PostingKind",

@@ -26,7 +26,8 @@ ORDER_EDGES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 
 
 class Order(Model):
-    """`version` numbers the events of this order without a gap; it moves only under the order's lock."""
+    """`version` numbers the events of this order without a gap; it moves only under the order's lock. `payment_link_id`
+    and `visit` tell which visit to which link it comes of, if it does: a visit has one order."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(
@@ -46,11 +47,13 @@ class Order(Model):
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
     paid_at = fields.DatetimeField(null=True)
+    payment_link_id = fields.CharField(max_length=40, null=True)
+    visit = fields.CharField(max_length=40, null=True)
 
     class Meta:
         table = "orders"
         table_description = "orders"
-        indexes = (("merchant_id", "id"),)
+        indexes = (("merchant_id", "id"), ("payment_link_id", "id"))
 
 
 class LineItem(Model):

@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute, Mount, Route
 
 from pages.assets import STATIC, Assets
+from pages.links import embed, invoice, link_page, pay_link, qr_png, qr_svg
 from pages.returning import pay_again, return_live, return_page
 from pages.shop import buy, start_page
 
@@ -12,5 +13,11 @@ ROUTES: list[BaseRoute] = [
     Route("/return/{payment_id}/{token}", return_page),
     Route("/return/{payment_id}/{token}/live", return_live),
     Route("/return/{payment_id}/{token}/again", pay_again, methods=["POST"]),
+    Route("/l/{slug}", link_page),
+    Route("/l/{slug}", pay_link, methods=["POST"]),
+    Route("/l/{slug}/invoice", invoice),
+    Route("/l/{slug}/qr.svg", qr_svg),
+    Route("/l/{slug}/qr.png", qr_png),
+    Route("/embed.js", embed),
     Mount("/static", Assets(directory=STATIC)),
 ]

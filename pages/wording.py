@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.refusals import Refusal
 from domain.returning.shown import RefundCause, Shown, State
+from models import LinkStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ _REFUSALS = {
     "NOT_FOUND": "This product is not for sale any more.",
     "UNKNOWN_CURRENCY": "This product is not for sale in that currency.",
     "CURRENCY_MISMATCH": "This product is not for sale in that currency.",
+}
+
+CLOSED: Mapping[LinkStatus, Words] = {
+    LinkStatus.INACTIVE: Words("ended", "This link is closed", "The seller has closed it. Nothing can be paid here."),
+    LinkStatus.EXPIRED: Words("ended", "This link has expired", "Nothing can be paid here any more."),
+    LinkStatus.USED_UP: Words("ended", "This link is used up", "Nothing more can be paid here."),
 }
 
 SLOW = "The payment page takes long to open. Please try again."

@@ -12,6 +12,8 @@ from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
 from schema.events.queries import EventQueries
+from schema.links.mutations import LinkMutations
+from schema.links.queries import LinkQueries
 from schema.methods.queries import MethodQueries
 from schema.nodes import NodeQueries
 from schema.orders.live import OrderLive
@@ -34,6 +36,7 @@ class Query(
     OrderQueries,
     PaymentQueries,
     DisputeQueries,
+    LinkQueries,
     CustomerQueries,
     ProductQueries,
     EventQueries,
@@ -48,6 +51,7 @@ class Mutation(
     PaymentMutations,
     DirectMutations,
     DisputeMutations,
+    LinkMutations,
     CustomerMutations,
     ProductMutations,
     DeliveryMutations,

@@ -33,6 +33,7 @@ DisputeId = Annotated[strawberry.ID, strawberry.argument(description="The disput
 EventId = Annotated[strawberry.ID, strawberry.argument(description="The event (evt_…).")]
 EndpointId = Annotated[strawberry.ID, strawberry.argument(description="The endpoint (whe_…).")]
 DeliveryId = Annotated[strawberry.ID, strawberry.argument(description="The delivery (whd_…).")]
+PaymentLinkId = Annotated[strawberry.ID, strawberry.argument(description="The payment link (plink_…).")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="The product (prod_…).")]
 ClientSecret = Annotated[
     str | None,

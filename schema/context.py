@@ -92,6 +92,8 @@ class Loaders:
         self.saved_methods = _children(reads.saved_methods_of_customers, merchant_id, "customer_id")
         self.operations = _children(reads.operations_of_payments, merchant_id, "payment_id")
         self.prices = _children(reads.prices_of_products, merchant_id, "product_id")
+        self.link_order = _one(reads.orders_of_links, merchant_id, "payment_link_id")
+        self.payment_links = _rows("payment_links", merchant_id)
         self.orders = _rows("orders", merchant_id)
         self.customers = _rows("customers", merchant_id)
         self.payment = _rows("payments", merchant_id)
@@ -114,6 +116,16 @@ def _children(
         for row in await read(keys, merchant_id):
             found[row[parent]].append(row)
         return [found[key] for key in keys]
+
+    return _Loader(load, cache=False)
+
+
+def _one(
+    read: Callable[[Sequence[str], str], Awaitable[list[Row]]], merchant_id: str, parent: str
+) -> DataLoader[str, Row | None]:
+    async def load(keys: list[str]) -> list[Row | None]:
+        found = {row[parent]: row for row in await read(keys, merchant_id)}
+        return [found.get(key) for key in keys]
 
     return _Loader(load, cache=False)
 

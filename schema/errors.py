@@ -56,6 +56,7 @@ _CODES = {
     "TOKENIZATION_UNAVAILABLE": "The server has no publishable key of the PSP: an operator sets it.",
     "GATEWAY_UNAVAILABLE": "The PSP did not answer, or not clearly. Try again: nobody is charged twice.",
     "METHOD_NOT_AVAILABLE": "The chosen payment method cannot pay this order; availablePaymentMethods tells which can.",
+    "LINK_INACTIVE": "The payment link was deactivated, and does not come back.",
     "GATEWAY_REFUSED": "The PSP says that this cannot be paid so, such as an amount that is too small for it.",
 }
 """Every code of a refusal, and what it means."""

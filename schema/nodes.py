@@ -30,6 +30,7 @@ READ_SCOPES = {
     "refunds": Scope.PAYMENTS_READ,
     "disputes": Scope.PAYMENTS_READ,
     "saved_methods": Scope.PAYMENTS_READ,
+    "payment_links": Scope.ORDERS_READ,
     "products": Scope.PRODUCTS_READ,
     "events": Scope.EVENTS_READ,
     "webhook_endpoints": Scope.WEBHOOKS_READ,
@@ -41,6 +42,7 @@ READ_SCOPES = {
 def _types() -> dict[str, Any]:
     from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
+    from schema.links.types import PaymentLink
     from schema.orders.types import Customer, Order, SavedMethod
     from schema.payments.types import Dispute, Payment, Refund
     from schema.products.types import Product
@@ -52,6 +54,7 @@ def _types() -> dict[str, Any]:
         "refunds": Refund,
         "disputes": Dispute,
         "saved_methods": SavedMethod,
+        "payment_links": PaymentLink,
         "products": Product,
         "events": Event,
         "webhook_endpoints": WebhookEndpoint,

@@ -8,6 +8,8 @@ import pytest
 
 from tests.town import CONFORMANCE, Shop, Town, running_town
 
+collect_ignore = [] if os.environ.get("TEST_BROWSER") else ["browser"]
+
 
 def pytest_report_header() -> list[str]:
     """What is not tested in this run, said aloud."""
@@ -18,6 +20,8 @@ def pytest_report_header() -> list[str]:
         missing.append("A separate Redis is NOT tested: TEST_REDIS_URL names none. The embedded one is.")
     if not CONFORMANCE.exists():
         missing.append("Stripe's conformance checker is NOT beside this clone: the sandbox goes unchecked.")
+    if collect_ignore:
+        missing.append("No browser is tested here: make test-browser.")
     return missing
 
 

@@ -6,6 +6,7 @@ It speaks to the database and to the PSP by itself, so that it shares no mistake
 import asyncio
 import json
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -32,6 +33,7 @@ from models import (
 
 Row = dict[str, Any]
 _TABLES = ("merchants", "orders", "payments", "refunds", "disputes", "events", "postings", "webhook_events")
+_PATIENCE_SECONDS = 20
 _ORDER_OF = {"events": "subject_id, version"}
 
 
@@ -40,11 +42,14 @@ def check(
 ) -> None:
     """Fails with every broken invariant, of all merchants or of one.
 
-    `psp_url` is the sandbox whose word is compared. `settled`: nothing is under way any more, so every event has
-    its number and no message waits; without it only that is checked which holds at every moment.
+    `psp_url` is the sandbox whose word is compared. `settled`: as soon as nothing is under way any more, which is
+    waited for, every event has its number and no message waits; without it only that is checked which holds at every
+    moment.
     """
-    found = broken(database_url, psp_url, merchant_id=merchant_id, settled=settled)
-    assert not found, "\n".join(found)
+    deadline = time.monotonic() + (_PATIENCE_SECONDS if settled else 0)
+    while found := broken(database_url, psp_url, merchant_id=merchant_id, settled=settled):
+        assert time.monotonic() < deadline, "\n".join(found)
+        time.sleep(0.1)
 
 
 def broken(
@@ -96,6 +101,11 @@ class Books:
                 self.events_of_payment[event["payment_id"]].append(event)
             if event["type"].startswith("refund."):
                 self.events_of_refund[event["data"]["refund_id"]].append(event)
+
+    @property
+    def numbered_events(self) -> list[Row]:
+        """In their sequence, those that have their number."""
+        return sorted((event for event in self.events if event["sequence"]), key=lambda event: event["sequence"])
 
     def disputes_of(self, payment_id: str) -> list[Row]:
         return [dispute for dispute in self.disputes.values() if dispute["payment_id"] == payment_id]

@@ -17,6 +17,7 @@ TABLES = {
     "postings": "merchant_id = $1",
     "events": "merchant_id = $1",
     "customers": "merchant_id = $1",
+    "payment_links": "merchant_id = $1",
     "products": "merchant_id = $1",
     "prices": "product_id IN (SELECT id FROM products WHERE merchant_id = $1)",
     "idempotency_records": "merchant_id = $1",

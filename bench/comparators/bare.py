@@ -1,4 +1,4 @@
-"""A bare Strawberry schema under bare Starlette: what GraphQL costs when nothing stands behind it."""
+"""A bare Strawberry schema and a page under bare Starlette: what they cost when nothing stands behind them."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,13 @@ from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
+from domain.links.visits import Link, Standing
+from kit import money
+from models import LinkStatus
+from pages.render import page
+
 PAGE = 25
+_ITEMS = [("Filter coffee, 1 kg", 1850, 1), ("Paper filters", 320, 2), ("Cup", 690, 4)]
 MinorUnits = NewType("MinorUnits", int)
 CurrencyCode = NewType("CurrencyCode", str)
 Cursor = NewType("Cursor", str)
@@ -102,9 +108,7 @@ def _order(number: int) -> Order:
             quantity=quantity,
             amount=Money(amount_minor=MinorUnits(unit * quantity), currency=code),
         )
-        for position, (name, unit, quantity) in enumerate(
-            [("Filter coffee, 1 kg", 1850, 1), ("Paper filters", 320, 2), ("Cup", 690, 4)]
-        )
+        for position, (name, unit, quantity) in enumerate(_ITEMS)
     ]
     total = Money(amount_minor=MinorUnits(5250), currency=code)
     payment = Payment(
@@ -173,6 +177,49 @@ class Subscription:
             version += 1
 
 
+_LINK = Link(
+    link_id="plink_bench",
+    merchant_id="mer_bench",
+    merchant_name="Bench",
+    livemode=False,
+    slug="bench",
+    active=True,
+    purpose="Wholesale coffee",
+    currency="EUR",
+    items=[{"name": name, "unit_amount_minor": unit, "quantity": quantity} for name, unit, quantity in _ITEMS],
+    total_minor=5250,
+    choice=None,
+    reusable=True,
+    in_parts=False,
+    email=None,
+    name=None,
+    reference=None,
+    metadata={},
+    due_at=None,
+    expires_at=None,
+)
+_STANDING = Standing(
+    status=LinkStatus.ACTIVE,
+    order_id=None,
+    order_status=None,
+    payment_id=None,
+    collected_minor=0,
+    outstanding_minor=5250,
+)
+
+
+async def _link(request: Request) -> Response:
+    facts: dict[str, Any] = {
+        "link": _LINK,
+        "standing": _STANDING,
+        "visit": "0" * 32,
+        "wrong": None,
+        "typed": "",
+        "late": False,
+    }
+    return page(request, "link.html", form_targets="https:", plain=money.decimal_of, **facts)
+
+
 async def _ring(_request: Request) -> Response:
     _BELL.ring()
     return JSONResponse({"at": _BELL.rung_at})
@@ -187,10 +234,13 @@ async def create_app() -> AsyncIterator[Starlette]:
         config=StrawberryConfig(scalar_map=_SCALARS),
     )
     graphql: GraphQL[None, None] = GraphQL(schema)
-    yield Starlette(
+    app = Starlette(
         routes=[
+            Route("/link", _link),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             Route("/ring", _ring, methods=["POST"]),
         ]
     )
+    app.state.demo = None
+    yield app

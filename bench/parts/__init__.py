@@ -19,6 +19,7 @@ class Sizes:
     operations: int = 250
     deliveries: int = 2_000
     backlog: int = 10_000
+    pages: int = 500
     remembered_lifecycles: int = 4_000
     subscribers: int = 2_000
     followers: int = 1_000
@@ -34,6 +35,7 @@ QUICK = Sizes(
     operations=10,
     deliveries=200,
     backlog=200,
+    pages=20,
     remembered_lifecycles=80,
     subscribers=40,
     followers=20,

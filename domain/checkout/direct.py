@@ -14,7 +14,7 @@ from domain.tokens import Tokens
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.redaction import holds_card_number
-from models import CaptureMethod
+from models import CaptureMethod, Recurrence
 
 MUTATION = "paymentAuthorize"
 _TOKEN = re.compile(r"(?:pm|tok|card|src)_[A-Za-z0-9_]{1,240}")
@@ -38,6 +38,7 @@ class Wanted:
     save: bool
     off_session: bool
     capture_method: CaptureMethod
+    recurrence: Recurrence
     places: Places
 
 
@@ -69,6 +70,7 @@ async def authorize(
         gateway=gateways.default.name,
         livemode=gateways.default.livemode,
         instrument=await _instrument(gateways, wanted),
+        recurrence=wanted.recurrence,
     )
     return await register(gateways, tokens, start, cause=cause, now=now)
 
@@ -79,6 +81,9 @@ async def _instrument(gateways: Gateways, wanted: Wanted) -> Instrument:
     if wanted.save and wanted.off_session:
         message = "A payer who is away cannot leave an instrument: give savePaymentMethod or offSession."
         raise Refusal(Fault("INVALID", message, ("offSession",)))
+    if wanted.recurrence is Recurrence.RECC and not (wanted.method_id and wanted.off_session):
+        message = "A recurring payment wants a saved method and an absent payer: paymentMethodId and offSession."
+        raise Refusal(Fault("INVALID", message, ("type",)))
     if wanted.method_id is not None:
         method = await saved_methods.usable(wanted.merchant_id, wanted.method_id)
         if method["customer_id"] != await _customer(wanted):

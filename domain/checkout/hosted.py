@@ -32,13 +32,15 @@ async def start_checkout(
     cause: Cause,
     now: datetime,
     method: PaymentMethodType | None = None,
+    part_minor: int | None = None,
 ) -> str:
     """The order's one open payment, with its hosted page ready; returns the payment's id.
 
     Any number of calls, at once or one after the other, get the same session. A retry after a time-out asks
     the PSP with the stored key, so it finds what the first try made. `idempotency_key` answers the same
     payment for as long as it is known. A new page shows the `method` only, if one is chosen; a page that is
-    open already stays as it is. Raises MethodNotAvailable for a method that cannot pay the order.
+    open already stays as it is, unless it is for another `part_minor` of what is outstanding. Raises
+    MethodNotAvailable for a method that cannot pay the order, PartTooLarge for more than is outstanding.
     """
     await check_places(merchant_id, places)
     start = Start(
@@ -52,6 +54,7 @@ async def start_checkout(
         gateway=gateways.default.name,
         livemode=gateways.default.livemode,
         restrict=_restriction(method, capture_method, gateways.default.capabilities) if method else None,
+        part_minor=part_minor,
     )
     return await register(gateways, tokens, start, cause=cause, now=now)
 

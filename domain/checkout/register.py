@@ -20,7 +20,7 @@ from kit import ids
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
-from models import PaymentStatus, Recurrence
+from models import PaymentStatus
 
 _MARGIN = timedelta(seconds=60)
 _PAUSE, _LONGEST_PAUSE = 0.05, 0.4
@@ -92,7 +92,7 @@ async def _reserve(unit: Unit, *, tokens: Tokens, start: Start, cause: Cause, no
         step: _Next = _Ask(payment_id)
     else:
         first = start.instrument is not None and earlier != {"payment_id": locked.live["id"]}
-        step = await _continue(unit, locked.live, first, now)
+        step = await _continue(unit, start, locked.live, first, now)
         if first or isinstance(step, _Stale):
             return step
     answer = {"payment_id": step.payment_id}
@@ -121,12 +121,13 @@ async def _answered(unit: Unit, payment_id: str) -> _Next | None:
     return _Ready(payment_id)
 
 
-async def _continue(unit: Unit, live: Mapping[str, Any], first: bool, now: datetime) -> _Next:
+async def _continue(unit: Unit, start: Start, live: Mapping[str, Any], first: bool, now: datetime) -> _Next:
     """With the order's live payment; `first`: it makes room for another, and is not what the caller wants."""
     payment_id = live["id"]
     if live["status"] != PaymentStatus.OPEN:
         return _Ask(payment_id, first) if await ask.claim(unit, payment_id, now) else _Wait(payment_id)
-    stale = first or decode_time(live["expires_at"]) <= now + _MARGIN
+    other_part = start.part_minor not in (None, live["amount_minor"])
+    stale = first or other_part or decode_time(live["expires_at"]) <= now + _MARGIN
     return _Stale(payment_id) if stale else _Ready(payment_id)
 
 
@@ -140,7 +141,7 @@ async def _insert(
     now: datetime,
 ) -> None:
     """The new try, which takes the place of all earlier ones."""
-    order, amount_minor = locked.order, locked.outstanding_minor
+    order, amount_minor = locked.order, start.amount_minor(locked)
     own_page = f"{start.places.base_url}/return/{payment_id}/{tokens.return_token(payment_id)}"
     request = (
         direct_request(start, start.instrument, locked, payment_id, own_page)
@@ -160,7 +161,7 @@ async def _insert(
         start.gateway,
         start.livemode,
         PaymentStatus.CREATED.value,
-        Recurrence.SALE.value,
+        start.recurrence.value,
         start.capture_method.value,
         order["currency"],
         amount_minor,

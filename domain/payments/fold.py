@@ -82,9 +82,9 @@ def conflict_of(state: State, evidence: Evidence) -> str | None:
     if evidence.currency is not None and evidence.currency != state.currency:
         return f"currency: the PSP says {evidence.currency[:10]}"
     if evidence.amount_minor is not None and evidence.amount_minor != state.amount_minor:
-        return f"amount: the PSP says {evidence.amount_minor}"
+        return f"amount: the PSP says {str(evidence.amount_minor)[:30]}"
     if max(evidence.captured_minor, evidence.authorized_minor) > state.amount_minor:
-        return f"amount: the PSP took {evidence.captured_minor}"
+        return f"amount: the PSP took {str(evidence.captured_minor)[:30]}"
     return None
 
 

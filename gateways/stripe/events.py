@@ -54,13 +54,17 @@ LISTENED: Mapping[str, _Facts] = {
 }
 
 
+def _is_name(value: object, limit: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= limit and value.isascii() and value.isprintable()
+
+
 def read(payload: str, gateway: str) -> GatewayEvent:
     """The event in a payload; raises BadEvent for anything that is none."""
     try:
         event = json.loads(payload)
         token, kind, made = event["id"], event["type"], event["created"]
         obj, livemode = event["data"]["object"], event["livemode"]
-        if not (isinstance(token, str) and isinstance(kind, str) and 0 < len(token) <= 255 and 0 < len(kind) <= 100):
+        if not (_is_name(token, 255) and _is_name(kind, 100)):
             raise BadEvent("The event has no usable id or type.")
         at = datetime.fromtimestamp(made, UTC)
         if obj.get("livemode", livemode) != livemode:

@@ -20,6 +20,8 @@ from gateways.stripe.currencies import from_wire
 PAYMENT_KEY = "paygraph_payment"
 FLOW_KEY, DIRECT = "paygraph_flow", "direct"
 REFUND_KEY = "paygraph_refund"
+_TOKENS = ("payment_id", "session_token", "intent_token", "method_token")
+_LONGEST_TOKEN = 255
 
 Object = Mapping[str, Any]
 
@@ -201,6 +203,8 @@ def refund_of(refund: Object) -> RefundEvidence:
 
 
 def evidence(facts: Mapping[str, Any], *, gateway: str, account: str | None = None, **more: Any) -> Evidence:
+    if any(len(facts.get(name) or "") > _LONGEST_TOKEN for name in _TOKENS):
+        raise ValueError("a token that is longer than any of Stripe's")
     return Evidence(**{"gateway": gateway, "account": account, **facts, **more})
 
 

@@ -229,7 +229,7 @@ def _intent_params(request: DirectRequest) -> Any:
     if request.customer_token:
         params["customer"] = request.customer_token
     if request.off_session:
-        params["off_session"] = True
+        params["off_session"] = "recurring" if request.recurring else True
     else:
         params["return_url"] = request.return_url
         if request.save:

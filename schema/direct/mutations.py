@@ -11,7 +11,7 @@ from domain.checkout.places import Places
 from domain.refusals import Fault, Refusal
 from kit import clock
 from kit.logs import bind
-from models import CaptureMethod, KeyKind, Scope
+from models import CaptureMethod, KeyKind, Recurrence, Scope
 from schema.arguments import Input
 from schema.context import Context
 from schema.errors import MESSAGE, PATH, RETRYABLE, checked_id, error_codes, user_errors
@@ -90,6 +90,10 @@ class PaymentAuthorizeInput:
     )
     off_session: bool = strawberry.field(
         default=False, description="Whether the payer is away and cannot confirm. A secret key's choice only."
+    )
+    type: Recurrence = strawberry.field(
+        default=Recurrence.SALE,
+        description="RECC for one of a series that the payer agreed to: with a paymentMethodId and offSession.",
     )
     return_url: str | None = strawberry.field(
         default=None,
@@ -183,6 +187,7 @@ def _wanted(context: Context, input: PaymentAuthorizeInput) -> direct.Wanted:
         save=input.save_payment_method,
         off_session=input.off_session and secret,
         capture_method=input.capture_method if secret else CaptureMethod.AUTOMATIC,
+        recurrence=input.type if secret else Recurrence.SALE,
         places=Places(context.services.base_url, input.return_url),
     )
 

@@ -28,6 +28,7 @@ show(
     API="A call of this API.",
     WEBHOOK="A message of the PSP.",
     RETURN_PAGE="A payer came back from the hosted page, and the PSP was asked.",
+    LINK="Somebody opened a payment link.",
     SWEEP="Reconciliation: the PSP was asked unprompted.",
     SYSTEM="The system itself.",
 )
@@ -36,7 +37,7 @@ show(
 @strawberry.type(description="Who or what brought a change about.")
 class Cause:
     kind: CauseKind = strawberry.field(description="What sort of cause it is.")
-    ref: str = strawberry.field(description="Its name: the key's id, the PSP's event, the job.")
+    ref: str = strawberry.field(description="Its name: the key's id, the PSP's event, the payment link, the job.")
 
 
 @strawberry.type(description="An immutable fact about an order, one of its payments, or an endpoint for webhooks.")

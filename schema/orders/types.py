@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -25,6 +25,9 @@ from schema.pagination import Connection
 from schema.payments.types import Payment, timeline
 from schema.permissions import context_of, guarded
 from schema.scalars import CurrencyCode, Money, money_of
+
+if TYPE_CHECKING:
+    from schema.links.types import PaymentLink
 
 show(
     OrderStatus,
@@ -125,6 +128,7 @@ class Order(Node):
     updated_at: datetime = strawberry.field(description="When it last changed.")
     paid_at: datetime | None = strawberry.field(description="When its money was complete; null until then.")
     customer_id: strawberry.Private[str | None]
+    link_id: strawberry.Private[str | None]
     pairs: strawberry.Private[Any]
     read: strawberry.Private[dict[str, list[Any]]] = field(default_factory=dict)
 
@@ -141,6 +145,7 @@ class Order(Node):
             updated_at=decode_time(row["updated_at"]),
             paid_at=decode_time(row["paid_at"]) if row["paid_at"] else None,
             customer_id=row["customer_id"],
+            link_id=row["payment_link_id"],
             pairs=row["metadata"],
         )
 
@@ -166,6 +171,29 @@ class Order(Node):
         wanted = sorted({_AHEAD[name] for name in asked & _AHEAD.keys()})
         await asyncio.gather(*(_read_all(name, info, orders) for name in wanted))
 
+    @guarded(*_MERCHANT, description="The payment link that it comes of; null for none.")
+    async def payment_link(self, info: Info) -> Annotated["PaymentLink", strawberry.lazy("schema.links.types")] | None:
+        from schema.links.types import PaymentLink
+
+        row = await context_of(info).load.payment_links.load(self.link_id) if self.link_id else None
+        return PaymentLink.of(row) if row else None
+
+    @guarded(*_MERCHANT, description="Whether its money was complete only after the link's `dueAt`.")
+    async def paid_late(self, info: Info) -> bool:
+        row = await context_of(info).load.payment_links.load(self.link_id) if self.link_id and self.paid_at else None
+        return bool(row and row["due_at"] and self.paid_at and decode_time(row["due_at"]) < self.paid_at)
+
+    @guarded(
+        Scope.PAYMENTS_READ,
+        Scope.CHECKOUT,
+        description="What its payments have taken towards the total; less than the total while it is paid in part."
+        " Money beyond the total goes back, and is no part of it.",
+    )
+    async def collected(self, info: Info) -> Money:
+        payments = self.read["payments"] if "payments" in self.read else await self._read("payments", info)
+        taken = sum(payment.captured.amount_minor for payment in payments if not payment.superseded)
+        return money_of(min(taken, self.total.amount_minor), self.currency)
+
     @guarded(*_MERCHANT, description="Who buys; null when nobody was named.")
     async def customer(self, info: Info) -> Customer | None:
         row = await context_of(info).load.customers.load(self.customer_id) if self.customer_id else None
@@ -176,7 +204,8 @@ class Order(Node):
         return [MetadataEntry(key=key, value=value) for key, value in decode_json(self.pairs).items()]
 
     @guarded(
-        *_MERCHANT,
+        Scope.ORDERS_WRITE,
+        Scope.PAYMENTS_WRITE,
         description="What a browser or app needs, beside a publishable key, to pay and watch this one order.",
     )
     def client_secret(self, info: Info) -> str:
@@ -214,7 +243,7 @@ _CHILDREN: Mapping[str, tuple[Callable[[Loaders], DataLoader[str, list[Row]]], C
     "items": (attrgetter("line_items"), LineItem.of),
     "payments": (attrgetter("payments"), Payment.of),
 }
-_AHEAD = {"items": "items", "payments": "payments", "actions": "payments"}
+_AHEAD = {"items": "items", "payments": "payments", "actions": "payments", "collected": "payments"}
 """The fields that need children, and which."""
 
 

@@ -22,6 +22,7 @@ from schema.customers.mutations import CustomerErrorCode
 from schema.deliveries.mutations import WebhookErrorCode
 from schema.direct.mutations import DirectErrorCode
 from schema.disputes.mutations import DisputeErrorCode
+from schema.links.mutations import PaymentLinkErrorCode
 from schema.orders.mutations import CheckoutErrorCode, OrderErrorCode
 from schema.payments.mutations import PaymentErrorCode
 from schema.products.mutations import ProductErrorCode
@@ -139,6 +140,7 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "customers": CustomerErrorCode,
         "disputes": DisputeErrorCode,
         "webhooks": WebhookErrorCode,
+        "links": PaymentLinkErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
     there: dict[str, set[str]] = {}

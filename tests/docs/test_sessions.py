@@ -48,6 +48,7 @@ QUIET = (
     "README.md",
     "docs/first-payment.md",
     "docs/capture-void-refund.md",
+    "docs/payment-links.md",
     "docs/payment-methods.md",
     "docs/tokens-and-saved-methods.md",
     "docs/merchant-webhooks.md",

@@ -45,6 +45,8 @@ CARDS = (
     "1 4242424242424242",
     "378282246310005",
     "6011111111111117",
+    *("x4242424242424242", "PAN4242424242424242", "4242424242424242x", "4242_4242_4242_4242", "4242, 4242, 4242, 4242"),
+    *("4242/4242/4242/4242", "4242  4242  4242  4242", "x378282246310005", "3782_822463_10005"),
     "４２４２４２４２４２４２４２４２",
     "٤٢٤٢٤٢٤٢٤٢٤٢٤٢٤٢",
 )
@@ -57,6 +59,10 @@ FINE = (
     "'; DROP TABLE orders; --",
     "1763712345678",
     "4242424242424241",
+    "x4242424242424241",
+    "9f8a4242-4242-4242-8242-424242424242",
+    "a" + "4242424242424242" * 2 + "b",
+    "2026-11-21 13:04:49",
     "{{7*7}} ${jndi} %s %00",
 )
 
@@ -100,6 +106,15 @@ def with_endpoint_description(text: str) -> tuple[str, Any]:
     return webhooking.CREATE, {"input": given}
 
 
+LINK_CREATE = """mutation ($input: PaymentLinkCreateInput!) {
+  paymentLinkCreate(input: $input) { userErrors { code path } } }"""
+
+
+def link(**more: Any) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "purpose": "p", "currency": "EUR", "amount": AMOUNT, **more}
+    return LINK_CREATE, {"input": given}
+
+
 FIELDS = [
     pytest.param(with_name, "items.0.name", 200, id="an item's name"),
     pytest.param(with_reference, "reference", 100, id="a reference"),
@@ -109,6 +124,8 @@ FIELDS = [
     pytest.param(with_product_name, "name", 200, id="a product's name"),
     pytest.param(with_endpoint_description, "description", 200, id="an endpoint's description"),
     pytest.param(with_description, "description", 2000, id="a product's description"),
+    pytest.param(lambda text: link(purpose=text), "purpose", 200, id="a link's purpose"),
+    pytest.param(lambda text: link(reference=text), "reference", 100, id="a link's reference"),
 ]
 
 

@@ -204,7 +204,12 @@ def test_instruments_are_left_listed_chosen_charged_and_removed(town: Town, shop
 
     other = shop.order(customer={"email": order["customer"]["email"]})
     charged = authorize(shop, other, paymentMethodId=second_id, offSession=True)
-    assert (codes(charged), charged["payment"]["status"]) == ([], "CAPTURED")
+    assert (codes(charged), charged["payment"]["status"], charged["payment"]["type"]) == ([], "CAPTURED", "SALE")
+    monthly = shop.order(customer={"email": order["customer"]["email"]})
+    for unfit in ({"token": "pm_card_visa"}, {"paymentMethodId": second_id}):
+        assert codes(authorize(shop, monthly, type="RECC", **unfit)) == ["INVALID"]
+    charged = authorize(shop, monthly, paymentMethodId=second_id, offSession=True, type="RECC")
+    assert (codes(charged), charged["payment"]["status"], charged["payment"]["type"]) == ([], "CAPTURED", "RECC")
 
     assert codes(shop.ask(REMOVE, input={"paymentMethodId": second_id})["paymentMethodRemove"]) == []
     assert [m["brand"] for m in methods(shop, customer_id)] == ["visa"]

@@ -149,4 +149,4 @@ def at_rest(town: Town) -> None:
         waiting = sum(len(watches) for topic, watches in watched.items() if topic not in ("relay", "webhooks"))
         return len(unit._running), busy, of_sockets, waiting
 
-    eventually(lambda: town.call(held()), lambda found: found == (0, 0, 0, 0))
+    eventually(lambda: town.call(held()), lambda found: found == (0, 0, 0, 0), timeout=60)

@@ -305,7 +305,7 @@ def test_a_merchant_hears_of_many_orders_at_once_everything_once_and_in_order(
 
     heard = [follower.all() for follower in followers]
     books = invariants.read(town.house.settings.database_url, shop.merchant_id)
-    known = sorted(books.events, key=lambda event: event["sequence"])
+    known = books.numbered_events
     for messages in heard:
         assert [message["sequence"] for message in messages] == list(range(1, len(messages) + 1))
         assert [m["event"]["id"] for m in messages] == [event["id"] for event in known[: len(messages)]]

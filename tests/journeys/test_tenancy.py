@@ -12,7 +12,7 @@ from domain import merchants
 from kit import clock
 from kit.database import reading
 from models import KeyKind, Scope
-from tests.town import CHECKOUT_START, ORDER_CANCEL, ORDER_UPDATE, PAYMENT_SYNC, Shop, Town, eventually
+from tests.town import CHECKOUT_START, ORDER_CANCEL, ORDER_UPDATE, PAYMENT_SYNC, GraphQLErrors, Shop, Town, eventually
 from tests.unchanged import TABLES, nothing_happens, outcome, refused, remembered
 
 PRODUCT_CREATE = "mutation ($input: ProductCreateInput!) { productCreate(input: $input) { product { id } } }"
@@ -278,6 +278,23 @@ def test_a_rotated_key_keeps_its_powers(town: Town) -> None:
     new = town.call(merchants.rotate_key(shop.key_id, overlap=timedelta(), now=clock.now()))
     assert works(shop, new.secret)
     assert refused(shop.post("{ payments { totalCount } }", key=new.secret)) == "FORBIDDEN"
+
+
+def test_a_key_that_may_only_read_orders_learns_no_client_secret(town: Town) -> None:
+    shop = town.merchant()
+    order = shop.order()
+    reader = town.call(
+        merchants.issue_key(
+            shop.merchant_id,
+            KeyKind.SECRET,
+            now=clock.now(),
+            scopes=frozenset({Scope.ORDERS_READ, Scope.PAYMENTS_READ}),
+        )
+    )
+    query = "query ($id: ID!) { order(id: $id) { clientSecret } }"
+    with pytest.raises(GraphQLErrors, match="FORBIDDEN"):
+        shop.ask(query, key=reader.secret, id=order["id"])
+    assert shop.ask(query, id=order["id"])["order"]["clientSecret"] == order["clientSecret"]
 
 
 @pytest.mark.parametrize("scopes", [[], [Scope.CHECKOUT], [Scope.ORDERS_READ, Scope.CHECKOUT]])

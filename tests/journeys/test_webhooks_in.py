@@ -270,3 +270,32 @@ def test_a_message_that_stops_half_way_is_not_waited_for(town: Town, monkeypatch
     before = inbox(town)
     assert half_sent(f"{town.base_url}/webhooks/stripe") == "HTTP/1.1 408 Request Timeout"
     assert inbox(town) == before
+
+
+@pytest.mark.parametrize("name", ["id", "type"])
+@pytest.mark.parametrize(
+    "text",
+    ["evt_\u0000", "evt_\ud800", "evt_\u00e9", "evt_\n", "", "x" * 300],
+    ids=["NUL", "half a surrogate", "no ASCII", "a line", "empty", "long"],
+)
+def test_a_message_whose_name_is_none_is_refused(town: Town, shop: Shop, name: str, text: str) -> None:
+    _, events = unheard(town, shop)
+    event = completed(events) | {name: text, "api_version": None}
+    assert send(town, event).status_code == 400
+    assert event["id"] not in inbox(town)
+
+
+def test_an_amount_beyond_all_numbers_is_conflicted_and_a_token_beyond_all_names_is_kept(
+    town: Town, shop: Shop
+) -> None:
+    payment, events = unheard(town, shop)
+    event = completed(events)
+    for number, (change, status) in enumerate(
+        [({"payment_intent": "pi_" + "a" * 5000}, "kept"), ({"amount_total": 10**400}, "applied")]
+    ):
+        token = f"evt_huge_{payment['id']}_{number}"
+        huge = {**event, "id": token, "data": {"object": {**event["data"]["object"], **change}}}
+        assert send(town, huge).status_code == 200
+        assert inbox(town)[token]["status"] == status
+    found = shop.find_payment(payment["id"])
+    assert (found["status"], found["conflict"]) == ("CONFLICTED", "amount: the PSP says 1" + "0" * 29)

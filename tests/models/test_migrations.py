@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 INDEXES = {
     *("uq_payments_live", "ix_payments_inquire", "ix_refunds_ask", "ix_webhook_events_retry", "ix_events_unsequenced"),
-    *("uq_operations_reserved", "ix_operations_ask"),
+    *("uq_operations_reserved", "ix_operations_ask", "uq_orders_visit"),
     *("ix_webhook_endpoints_due", "ix_webhook_deliveries_due"),
 }
 CHECKS = {

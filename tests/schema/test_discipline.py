@@ -113,6 +113,9 @@ OrderFilter: reference
 PaymentAuthorizeInput: clientSecret idempotencyKey returnUrl token
 PaymentCaptureInput: idempotencyKey
 PaymentInitializeInput: clientSecret
+PaymentLinkCreateInput: idempotencyKey purpose reference
+PaymentLinkFilter: email
+PaymentLinkUpdateInput: purpose
 PaymentMethodSaveInput: idempotencyKey token
 PaymentVoidInput: idempotencyKey
 ProductCreateInput: description idempotencyKey name

@@ -139,7 +139,7 @@ LiveUpdates: orderUpdates paymentUpdates
 Money: amountMinor currency decimal exponent formatted
 Mutation: checkoutStart paymentAuthorize paymentInitialize
 NextAction: type url
-Order: actions createdAt currency id items paidAt payments reference status total updatedAt version
+Order: actions collected createdAt currency id items paidAt payments reference status total updatedAt version
 OrderActionState: code enabled name reason
 OrderUpdate: cursor event order version
 Payment: actions amount authorized captureBefore captureMethod captured checkoutUrl createdAt disputed expiresAt
@@ -222,7 +222,7 @@ def test_what_a_payer_may_not_see_is_refused_field_by_field(town: Town, shop: Sh
     assert met == {name: ["FORBIDDEN"] for name in met}
     untried = {str(place) for place in GUARDED} - set(met)
     assert untried == {
-        "Customer.paymentMethods",
+        *("Customer.paymentMethods", "PaymentLink.orders"),
         *("Event.cause", "Event.data", "Event.payload", "Event.sequence"),
         *("Refund.reason", "Refund.explanation", "Refund.failureCode"),
     }

@@ -1,0 +1,159 @@
+"""open -> pay on the PSP's page -> back -> PAID without a reload; on a phone, by keyboard, by scan, on paper"""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PHONE
+from tests.journeys.test_payment_links import euros, known, link, paid
+from tests.pages.conftest import DemoShop
+from tests.town import Shop, Town
+
+Check = Callable[[Page], None]
+
+
+def pay(page: Page, number: str = "4242424242424242") -> None:
+    """Fills in the PSP's page, as a person does."""
+    given = {"email": "ada@example.com", "number": number, "expiry": "12/50", "cvc": "123", "name": "Ada Lovelace"}
+    for name, text in given.items():
+        field = page.locator(f"input[name={name}]")
+        if field.count() and not field.input_value():
+            field.fill(text)
+    page.locator("button.pay").click()
+
+
+def test_a_newcomer_buys_a_demo_product(page: Page, demo_shop: DemoShop, accessible: Check) -> None:
+    page.goto(demo_shop.url)
+    accessible(page)
+    page.get_by_role("button", name="Buy").first.click()
+    page.wait_for_url("**/c/pay/**")
+    pay(page)
+    page.wait_for_url("**/return/**")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, it is paid")
+    accessible(page)
+
+
+def test_the_return_page_turns_paid_by_itself(town: Town, shop: Shop, page: Page) -> None:
+    payment = shop.open_payment()
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
+    page.goto(f"{town.base_url}/return/{payment['id']}/{town.house.tokens.return_token(payment['id'])}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not paid yet")
+    shop.pay(payment)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, it is paid")
+    assert len(loads) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_link_is_opened_on_a_phone_and_paid(
+    shop: Shop, browser: Browser, accessible: Check, scheme: Any, tmp_path: Path
+) -> None:
+    made = link(shop, customer={"email": "ada@example.com", "name": "مؤسسة الشاي " * 8})
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(made["url"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Piano lessons")
+    accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than the phone"
+    page.get_by_role("button", name="Pay").click()
+    page.wait_for_url("**/c/pay/**")
+    pay(page)
+    page.wait_for_url("**/return/**")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, it is paid")
+    paid(shop, made)
+    page.goto(made["url"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("This is paid")
+    accessible(page)
+    context.close()
+
+
+def test_a_link_works_without_scripts(shop: Shop, browser: Browser) -> None:
+    made = link(shop, choice={"least": 500, "most": 100000, "presets": [1000]}, reusable=True)
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(made["url"])
+    page.get_by_role("button", name="Pay").click()
+    page.wait_for_url("**/c/pay/**")
+    assert [order["total"] for order in known(shop, made)["orders"]["nodes"]] == [euros(1000)]
+    context.close()
+
+
+def test_a_donor_types_an_amount_by_keyboard_alone(shop: Shop, page: Page, accessible: Check) -> None:
+    made = link(
+        shop, purpose="For the well", choice={"least": 500, "most": 100000, "presets": [1000, 2500]}, reusable=True
+    )
+    page.goto(made["url"])
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_label("€25.00").is_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("Please give an amount from €5.00 to €1,000.00.")
+    accessible(page)
+    page.get_by_label("Another amount").fill("12.50")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/c/pay/**")
+    pay(page)
+    assert [order["total"] for order in paid(shop, made)] == [euros(1250)]
+
+
+def read_code(picture: bytes) -> str:
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
+    return str(found.text)
+
+
+def test_the_code_is_scanned_from_its_picture_and_from_paper(shop: Shop, page: Page, accessible: Check) -> None:
+    items = [
+        {"name": f"Crate {number}", "quantity": number, "unitAmount": euros(100 * number)} for number in range(1, 30)
+    ]
+    made = link(shop, items=items, reference="W-1", customer={"email": "w@example.com", "name": "Wholesale & Sons"})
+    assert read_code(page.request.get(made["qrPngUrl"]).body()) == made["url"]
+    page.goto(made["qrSvgUrl"])
+    assert read_code(page.screenshot()) == made["url"]
+    page.goto(made["invoiceUrl"])
+    accessible(page)
+    page.emulate_media(media="print")
+    assert read_code(page.get_by_role("img").screenshot()) == made["url"]
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") + printed.count(b"/Type /Page/") <= 3
+
+
+@pytest.mark.parametrize("amount", [False, True])
+def test_the_button_works_on_another_origin_with_a_strict_policy(
+    town: Town, shop: Shop, page: Page, elsewhere: Callable[[str, str], str], accessible: Check, amount: bool
+) -> None:
+    made = link(shop, purpose="For the well", choice={"least": 500, "most": 100000}, reusable=True)
+    slug = made["url"].rpartition("/")[2]
+    field = ' data-amount="12.50"' if amount else ""
+    script = f'<script async src="{town.base_url}/embed.js" data-link="{slug}" data-label="Donate"{field}></script>'
+    body = f"<!doctype html><html lang=en><title>A charity</title><main><h1>Help</h1>{script}</main>"
+    page.goto(elsewhere(body, f"default-src 'none'; script-src {town.base_url}; form-action 'none'"))
+    page.get_by_role("button" if amount else "link", name="Donate").click()
+    page.wait_for_url(f"{made['url']}*")
+    assert page.get_by_label("Your amount").input_value() == ("12.50" if amount else "")
+    page.get_by_label("Your amount").fill("12.50")
+    page.get_by_role("button", name="Pay").click()
+    page.wait_for_url("**/c/pay/**")
+
+
+def test_closed_and_unknown_links_are_kind(town: Town, shop: Shop, page: Page, accessible: Check) -> None:
+    made = link(shop)
+    shop.ask(
+        "mutation ($id: ID!) { paymentLinkDeactivate(input: {paymentLinkId: $id}) { userErrors { code } } }",
+        id=made["id"],
+    )
+    for address, title in (
+        (made["url"], "This link is closed"),
+        (f"{town.base_url}/l/nothing", "There is nothing here"),
+    ):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        accessible(page)

@@ -1,0 +1,333 @@
+"""a merchant makes a link -> somebody opens it -> one order, one open page -> paid, once, and the link knows"""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from kit import clock
+from kit.database import reading
+from tests.town import ERRORS, MONEY, Shop, Town, eventually
+from tests.unchanged import nothing_happens, outcome
+
+ORDER_BRIEF = (
+    f"id status total {MONEY} collected {MONEY} paidLate paymentLink {{ id }} reference metadata {{ key value }}"
+)
+LINK_FIELDS = f"""id status url qrSvgUrl qrPngUrl invoiceUrl purpose currency total {MONEY} reusable inParts email name
+  reference dueAt expiresAt metadata {{ key value }} items {{ name quantity unitAmount {MONEY} }}
+  choice {{ least {MONEY} most {MONEY} presets {MONEY} }} orders {{ nodes {{ {ORDER_BRIEF} }} }}"""
+CREATE = f"""mutation ($input: PaymentLinkCreateInput!) {{
+  paymentLinkCreate(input: $input) {{ paymentLink {{ {LINK_FIELDS} }} {ERRORS} }} }}"""
+UPDATE = f"""mutation ($input: PaymentLinkUpdateInput!) {{
+  paymentLinkUpdate(input: $input) {{ paymentLink {{ {LINK_FIELDS} }} {ERRORS} }} }}"""
+DEACTIVATE = f"""mutation ($input: PaymentLinkDeactivateInput!) {{
+  paymentLinkDeactivate(input: $input) {{ paymentLink {{ {LINK_FIELDS} }} {ERRORS} }} }}"""
+LINK = f"query ($id: ID!) {{ paymentLink(id: $id) {{ {LINK_FIELDS} }} }}"
+LINKS = "query { paymentLinks(first: 100) { nodes { id status } } }"
+SESSIONS = "/v1/checkout/sessions"
+
+
+@pytest.fixture
+def payer() -> Iterator[httpx.Client]:
+    """A browser, with its cookies."""
+    with httpx.Client(timeout=30) as client:
+        yield client
+
+
+def euros(amount_minor: int) -> dict[str, Any]:
+    return {"amountMinor": amount_minor, "currency": "EUR"}
+
+
+def create(shop: Shop, **more: Any) -> Any:
+    """The payload of paymentLinkCreate; of 42.00 EUR unless something else is said."""
+    given = {"idempotencyKey": str(uuid4()), "purpose": "Piano lessons", "currency": "EUR", **more}
+    if not {"amount", "items", "choice"} & more.keys():
+        given["amount"] = euros(4200)
+    return shop.ask(CREATE, input=given)["paymentLinkCreate"]
+
+
+def link(shop: Shop, **more: Any) -> Any:
+    made = create(shop, **more)
+    assert made["userErrors"] == []
+    return made["paymentLink"]
+
+
+def known(shop: Shop, link: Any) -> Any:
+    return shop.ask(LINK, id=link["id"])["paymentLink"]
+
+
+def codes(payload: Any) -> list[str]:
+    return [error["code"] for error in payload["userErrors"]]
+
+
+def go(payer: httpx.Client, link: Any, **fields: str) -> httpx.Response:
+    """Opens the link, and presses the button."""
+    page = payer.get(link["url"])
+    assert page.status_code == 200, page.text
+    found = re.search(r'name="visit" value="([0-9a-f]{32})"', page.text)
+    assert found
+    return payer.post(link["url"], data={"visit": found[1], **fields})
+
+
+def pay_at(town: Town, address: str) -> None:
+    """Pays on the hosted page."""
+    token = address.rstrip("/").rpartition("/")[2].partition("#")[0]
+    town.sandbox("POST", f"/sessions/{token}/pay", card="4242424242424242")
+
+
+def paid(shop: Shop, link: Any, count: int = 1) -> list[Any]:
+    """The link's orders, as soon as so many of them are paid."""
+    return eventually(
+        lambda: known(shop, link)["orders"]["nodes"],
+        lambda orders: sum(order["status"] == "PAID" for order in orders) == count,
+    )
+
+
+def opened(town: Town, shop: Shop, link: Any) -> set[str]:
+    """The sessions that the PSP opened for the link's orders."""
+    orders = {order["id"] for order in known(shop, link)["orders"]["nodes"]}
+    answer = town.http.get(f"{town.sandbox_url}{SESSIONS}?limit=100", headers={"Authorization": "Bearer sk_test_x"})
+    return {session["id"] for session in answer.json()["data"] if session["metadata"]["paygraph_order"] in orders}
+
+
+def test_a_link_is_made_opened_paid_and_used_up(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    made = link(
+        shop,
+        customer={"email": "Ada@Example.com", "name": "Ada"},
+        reference="INV-7",
+        metadata=[{"key": "pupil", "value": "7"}],
+    )
+    assert (made["status"], made["total"], made["email"]) == ("ACTIVE", euros(4200), "ada@example.com")
+    page = payer.get(made["url"])
+    assert (page.status_code, "Piano lessons" in page.text, "€42.00" in page.text, "Test Shop" in page.text) == (
+        *(200, True, True, True),
+    )
+    answered = go(payer, made)
+    assert answered.status_code == 303
+    assert go(payer, made).headers["location"] == answered.headers["location"]
+    pay_at(town, answered.headers["location"])
+    (order,) = paid(shop, made)
+    assert (order["total"], order["collected"], order["paidLate"]) == (euros(4200), euros(4200), False)
+    assert (order["reference"], order["paymentLink"]) == ("INV-7", {"id": made["id"]})
+    assert order["metadata"] == [{"key": "pupil", "value": "7"}]
+    assert shop.find_order(order["id"])["customer"]["email"] == "ada@example.com"
+    assert known(shop, made)["status"] == "USED_UP"
+    gone = payer.get(made["url"])
+    assert (gone.status_code, "This is paid" in gone.text, "/return/" in gone.text) == (410, True, True)
+    assert payer.post(made["url"], data={"visit": "0" * 32}).status_code == 410
+
+
+@pytest.mark.parametrize("reusable", [True, False])
+@pytest.mark.parametrize("cookies", [True, False])
+def test_ten_tabs_of_one_payer_open_one_page_and_charge_once(
+    town: Town, shop: Shop, payer: httpx.Client, reusable: bool, cookies: bool
+) -> None:
+    made = link(shop, reusable=reusable)
+    pages = [payer.get(made["url"]) for _ in range(10)]
+    visits = [re.findall(r'name="visit" value="([0-9a-f]{32})"', page.text)[0] for page in pages]
+    sent = payer.cookies if cookies else None
+
+    def press(visit: str) -> str:
+        with httpx.Client(timeout=30, cookies=sent) as tab:
+            return tab.post(made["url"], data={"visit": visit if cookies else visits[0]}).headers["location"]
+
+    with ThreadPoolExecutor(10) as pool:
+        addresses = list(pool.map(press, visits))
+    assert len(set(addresses)) == 1
+    assert len(opened(town, shop, made)) == 1
+    pay_at(town, addresses[0])
+    (order,) = paid(shop, made)
+    again = payer.post(made["url"], data={"visit": visits[0]})
+    assert again.status_code in {409, 410}
+    assert len(known(shop, made)["orders"]["nodes"]) == 1
+    assert order["collected"] == euros(4200)
+
+
+def test_a_reusable_link_is_paid_by_many_and_once_more_by_one(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    made = link(shop, reusable=True)
+    with httpx.Client(timeout=30) as another:
+        pay_at(town, go(another, made).headers["location"])
+    pay_at(town, go(payer, made).headers["location"])
+    eventually(lambda: "Pay once more" in payer.get(made["url"]).text)
+    assert payer.post(made["url"], data={"again": "1"}).status_code == 303
+    pay_at(town, go(payer, made).headers["location"])
+    orders = paid(shop, made, 3)
+    assert len({order["id"] for order in orders}) == 3
+    assert known(shop, made)["status"] == "ACTIVE"
+
+
+def test_a_donor_names_the_amount_within_the_bounds(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    choice = {"least": 500, "most": 100000, "presets": [1000, 2500]}
+    made = link(shop, purpose="For the well", choice=choice, reusable=True)
+    assert (made["total"], made["items"], made["choice"]["presets"]) == (None, [], [euros(1000), euros(2500)])
+    for wrong in ("4.99", "1000.01", "0", "-5", "ten", "1e3", ""):
+        answer = go(payer, made, amount=wrong)
+        assert (answer.status_code, "Please give an amount from" in answer.text) == (422, True), wrong
+    assert known(shop, made)["orders"]["nodes"] == []
+    first = go(payer, made, amount="12,50").headers["location"]
+    second = go(payer, made, preset="25.00", amount="").headers["location"]
+    assert first != second
+    pay_at(town, second)
+    (order,) = paid(shop, made)
+    assert order["total"] == euros(2500)
+    assert [p["amount"]["amountMinor"] for p in shop.find_order(order["id"])["payments"]] == [1250, 2500]
+
+
+def test_an_invoice_is_paid_in_parts(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    product = shop.ask(
+        """mutation { productCreate(input: {idempotencyKey: "p", kind: GOODS, name: "Crate of tea",
+           prices: [{amountMinor: 9000, currency: "EUR"}]}) { product { id } } }"""
+    )["productCreate"]["product"]["id"]
+    row = {"name": "Freight", "quantity": 1, "unitAmount": euros(2000)}
+    due = (clock.now() + timedelta(days=14)).isoformat()
+    made = link(shop, items=[{"productId": product, "quantity": 2}, row], inParts=True, dueAt=due, reference="W-1")
+    assert made["total"] == euros(20000)
+    assert go(payer, made, amount="200.01").status_code == 422
+    pay_at(town, go(payer, made, amount="50").headers["location"])
+    (order,) = eventually(
+        lambda: known(shop, made)["orders"]["nodes"], lambda found: found[0]["collected"]["amountMinor"] == 5000
+    )
+    assert (order["status"], known(shop, made)["status"]) == ("OPEN", "ACTIVE")
+    page = payer.get(made["url"])
+    assert "€150.00" in page.text
+    pay_at(town, go(payer, made, amount="").headers["location"])
+    (order,) = paid(shop, made)
+    assert (order["collected"], order["paidLate"]) == (euros(20000), False)
+    captured = [p["captured"]["amountMinor"] for p in shop.find_order(order["id"])["payments"]]
+    assert captured == [5000, 15000]
+    printed = payer.get(made["invoiceUrl"])
+    assert all(word in printed.text for word in ("Crate of tea", "Freight", "W-1", "€200.00", "Paid. Thank you."))
+
+
+def test_what_is_paid_after_it_was_due_says_so(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    made = link(shop, dueAt=(clock.now() + timedelta(days=1)).isoformat())
+    yesterday = clock.now() - timedelta(days=1)
+    town.call(reading.execute("UPDATE payment_links SET due_at = $2 WHERE id = $1", made["id"], yesterday))
+    assert "This was due on" in payer.get(made["url"]).text
+    pay_at(town, go(payer, made).headers["location"])
+    (order,) = paid(shop, made)
+    assert order["paidLate"] is True
+
+
+def test_a_link_that_is_over_is_gone_and_opens_nothing(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    ended, expired = link(shop), link(shop, expiresAt=(clock.now() + timedelta(hours=1)).isoformat())
+    done = shop.ask(DEACTIVATE, input={"paymentLinkId": ended["id"]})["paymentLinkDeactivate"]
+    assert (codes(done), done["paymentLink"]["status"]) == ([], "INACTIVE")
+    assert codes(shop.ask(DEACTIVATE, input={"paymentLinkId": ended["id"]})["paymentLinkDeactivate"]) == []
+    late = clock.now() - timedelta(seconds=1)
+    town.call(reading.execute("UPDATE payment_links SET expires_at = $2 WHERE id = $1", expired["id"], late))
+    assert known(shop, expired)["status"] == "EXPIRED"
+    with nothing_happens(shop):
+        for over in (ended, expired):
+            answers = [payer.get(over["url"]), payer.post(over["url"], data={"visit": "0" * 32})]
+            assert [answer.status_code for answer in answers] == [410, 410]
+            assert all("ask" in answer.text and "new link" in answer.text for answer in answers)
+        changed = shop.ask(UPDATE, input={"paymentLinkId": ended["id"], "purpose": "x"})["paymentLinkUpdate"]
+        assert codes(changed) == ["LINK_INACTIVE"]
+        for slug in ("nothinghere", "%00", "%ff", "x" * 3000, "é", "' OR 1=1 --"):
+            for path in ("", "/qr.svg", "/qr.png", "/invoice"):
+                assert payer.get(f"{town.base_url}/l/{slug}{path}").status_code == 404, (slug, path)
+            assert payer.post(f"{town.base_url}/l/{slug}").status_code == 404
+
+
+def test_a_deactivated_link_closes_the_page_that_is_open(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    made = link(shop)
+    go(payer, made)
+    shop.ask(DEACTIVATE, input={"paymentLinkId": made["id"]})
+    (order,) = known(shop, made)["orders"]["nodes"]
+    assert [payment["status"] for payment in shop.find_order(order["id"])["payments"]] == ["EXPIRED"]
+
+
+def test_a_link_says_something_else_but_sells_the_same(shop: Shop) -> None:
+    made = link(shop)
+    soon = (clock.now() + timedelta(days=3)).isoformat()
+    changed = shop.ask(UPDATE, input={"paymentLinkId": made["id"], "purpose": "Cello", "expiresAt": soon})
+    told = changed["paymentLinkUpdate"]["paymentLink"]
+    assert (told["purpose"], told["expiresAt"][:16], told["total"]) == ("Cello", soon[:16], made["total"])
+    same = create(shop, idempotencyKey="k")["paymentLink"]
+    assert create(shop, idempotencyKey="k")["paymentLink"]["id"] == same["id"]
+    assert codes(create(shop, idempotencyKey="k", purpose="Else")) == ["IDEMPOTENCY_KEY_REUSED"]
+
+
+def test_the_qr_codes_are_pictures_of_the_address(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    made = link(shop)
+    svg, png = payer.get(made["qrSvgUrl"]), payer.get(made["qrPngUrl"])
+    assert (svg.headers["content-type"], svg.content[:4]) == ("image/svg+xml", b"<svg")
+    assert (png.headers["content-type"], png.content[:8]) == ("image/png", b"\x89PNG\r\n\x1a\n")
+
+
+def test_links_are_the_merchants_own(town: Town, shop: Shop) -> None:
+    made, stranger = link(shop), town.merchant()
+    assert stranger.ask(LINK, id=made["id"])["paymentLink"] is None
+    assert stranger.ask(LINKS)["paymentLinks"]["nodes"] == []
+    assert stranger.ask("query ($id: ID!) { node(id: $id) { id } }", id=made["id"])["node"] is None
+    with nothing_happens(shop):
+        for mutation in (UPDATE, DEACTIVATE):
+            payload = next(iter(stranger.ask(mutation, input={"paymentLinkId": made["id"]}).values()))
+            assert codes(payload) == ["NOT_FOUND"]
+    assert shop.ask(LINKS)["paymentLinks"]["nodes"] == [{"id": made["id"], "status": "ACTIVE"}]
+
+
+ITEM = {"name": "Tea", "unitAmount": {"amountMinor": 100, "currency": "EUR"}}
+BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
+    "nothing to pay": ({"amount": None}, [("REQUIRED", "amount")]),
+    "two things to pay": ({"items": [ITEM]}, [("REQUIRED", "amount")]),
+    "no purpose": ({"purpose": " "}, [("REQUIRED", "purpose")]),
+    "a long purpose": ({"purpose": "x" * 201}, [("TOO_LONG", "purpose")]),
+    "a line in the purpose": ({"purpose": "a\nBcc: x"}, [("INVALID", "purpose")]),
+    "a card in the purpose": ({"purpose": "4242424242424242"}, [("CARD_NUMBER", "purpose")]),
+    "zero": ({"amount": {"amountMinor": 0, "currency": "EUR"}}, [("INVALID_AMOUNT", "amount.amountMinor")]),
+    "another currency": ({"amount": {"amountMinor": 1, "currency": "USD"}}, [("CURRENCY_MISMATCH", "amount.currency")]),
+    "no currency": ({"currency": "XXX"}, [("UNKNOWN_CURRENCY", "currency")]),
+    "no address": ({"customer": {"email": "x\r\nBcc: y@z.example"}}, [("INVALID_EMAIL", "customer.email")]),
+    "the past": ({"expiresAt": "2020-01-01T00:00:00Z"}, [("INVALID", "expiresAt")]),
+    "far away": ({"dueAt": "2099-01-01T00:00:00Z"}, [("INVALID", "dueAt")]),
+    "parts of many": ({"inParts": True, "reusable": True}, [("INVALID", "inParts")]),
+    "bounds that cross": ({"amount": None, "choice": {"least": 2, "most": 1}}, [("INVALID_AMOUNT", "choice.least")]),
+    "a preset outside": (
+        {"amount": None, "choice": {"least": 2, "most": 9, "presets": [1]}},
+        [("INVALID_AMOUNT", "choice.presets")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_link_that_makes_no_sense_is_refused(shop: Shop, case: str) -> None:
+    more, expected = BAD[case]
+    base = {"idempotencyKey": "k", "purpose": "p", "currency": "EUR", "amount": {"amountMinor": 1, "currency": "EUR"}}
+    brief = (
+        "mutation ($input: PaymentLinkCreateInput!) { paymentLinkCreate(input: $input) { userErrors { code path } } }"
+    )
+    with nothing_happens(shop):
+        assert outcome(shop.post(brief, {"input": base | more})) == expected
+
+
+def test_hostile_texts_are_shown_as_texts(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    made = link(shop, purpose=evil, customer={"email": "a@example.com", "name": evil}, reference="</dd><b>x")
+    for address in (made["url"], made["invoiceUrl"]):
+        page = payer.get(address)
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
+        assert "</dd><b>" not in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_the_button_may_be_loaded_by_any_page(town: Town, payer: httpx.Client) -> None:
+    script = payer.get(f"{town.base_url}/embed.js")
+    assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert script.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "0" * 31, "0" * 33, "%00", "\u00e9"])
+def test_an_odd_cookie_is_a_new_visit(shop: Shop, payer: httpx.Client, cookie: str) -> None:
+    made = link(shop, reusable=True)
+    headers = {"Cookie": f"visit={cookie}".encode()}
+    answer = payer.post(made["url"], data={"visit": cookie, "amount": "x" * 40}, headers=headers)
+    assert answer.status_code == 303
+    assert re.search(r"visit=[0-9a-f]{32};", answer.headers["set-cookie"])
