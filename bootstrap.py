@@ -26,7 +26,8 @@ from workers.queue import Queue
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything open, for as long as the process lives."""
+    """Everything open, for as long as the process lives. `private_targets`: merchants' webhooks may go to this machine
+    and its network, and without TLS."""
 
     settings: Settings
     gateways: Gateways
@@ -35,6 +36,7 @@ class House:
     redis: Redis
     redis_url: str
     post: Post
+    private_targets: bool
 
     @property
     def base_url(self) -> str:
@@ -81,8 +83,9 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             running([keep_running("live updates", hub.run), keep_running("job queue", queue.run)])
         )
         stack.push_async_callback(drain)
-        tokens, post = Tokens(settings.secret_key), post_of(settings)
-        yield House(settings, Gateways([gateway]), tokens, hub, redis, redis_url, post)
+        gateways, tokens, post = Gateways([gateway]), Tokens(settings.secret_key), post_of(settings)
+        private_targets = settings.development
+        yield House(settings, gateways, tokens, hub, redis, redis_url, post, private_targets)
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from kit.database.migrate import migrate
 from kit.serving import Serving, until_stopped
 from models import Merchant
 from sandbox import create_app
-from workers.settings import run_jobs, run_relay
+from workers.settings import run_deliveries, run_jobs, run_relay
 
 _SANDBOX_PUBLISHABLE_KEY = "pk_test_sandbox"
 _SANDBOX_KEY = "sk_test_sandbox"
@@ -37,9 +37,7 @@ async def run(settings: Settings) -> None:
         told = await _demo(house)
         app = build(house, told)
         await stack.enter_async_context(Serving(app.asgi, settings.host, settings.port))
-        await stack.enter_async_context(
-            running([run_jobs(house.redis_url, house.gateways, house.post, settings.base_url), run_relay(house.hub)])
-        )
+        await stack.enter_async_context(running(at_work(house)))
         _greet(settings, told)
         await until_stopped(app.shutdown)
     print("Paygraph has stopped.", flush=True)
@@ -57,17 +55,24 @@ async def serve(settings: Settings) -> None:
 
 
 async def worker(settings: Settings) -> None:
-    """The worker: relay, retries, refunds, reconciliation. Any number may run."""
+    """The worker: relay, deliveries, retries, refunds, reconciliation. Any number may run."""
     require_production(settings)
     await migrate(settings.database_url)
     async with opened(settings) as house:
         if settings.smtp_url is None:
             print("SMTP_URL is not set: mails are kept, and nobody gets them.", flush=True)
         print("The worker is at work.", flush=True)
-        async with running(
-            [run_jobs(house.redis_url, house.gateways, house.post, settings.base_url), run_relay(house.hub)]
-        ):
+        async with running(at_work(house)):
             await until_stopped()
+
+
+def at_work(house: House) -> list[Coroutine[Any, Any, None]]:
+    """All that a worker does, as coroutines to be run."""
+    return [
+        run_jobs(house.redis_url, house.gateways, house.post, house.base_url),
+        run_relay(house.hub),
+        run_deliveries(house.hub, house.tokens, private_targets=house.private_targets),
+    ]
 
 
 async def sandbox(host: str, port: int, state: Path | None) -> None:

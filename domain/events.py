@@ -1,6 +1,6 @@
 """The events: appended with the change they tell, numbered per merchant by the relay, followed by whoever listens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -83,21 +83,25 @@ async def append(
     unit.after_commit(lambda: wake(RELAY_TOPIC))
 
 
-async def relay() -> int:
+Numbered = Callable[[Unit, str], Awaitable[None]]
+"""What else is done in the transaction that numbers a merchant's events, given the merchant's id."""
+
+
+async def relay(numbered: Numbered) -> int:
     """Gives every event that has none its number in its merchant's sequence; how many were numbered."""
     rows = await reading.fetch("SELECT DISTINCT merchant_id FROM events WHERE sequence IS NULL")
-    return sum([await _relay_merchant(row["merchant_id"]) for row in rows])
+    return sum([await _relay_merchant(row["merchant_id"], numbered) for row in rows])
 
 
-async def _relay_merchant(merchant_id: str) -> int:
-    numbered, batch = 0, _BATCH
+async def _relay_merchant(merchant_id: str, numbered: Numbered) -> int:
+    total, batch = 0, _BATCH
     while batch == _BATCH:
-        batch = await unit_of_work(lambda unit: _number(unit, merchant_id))
-        numbered += batch
-    return numbered
+        batch = await unit_of_work(lambda unit: _number(unit, merchant_id, numbered))
+        total += batch
+    return total
 
 
-async def _number(unit: Unit, merchant_id: str) -> int:
+async def _number(unit: Unit, merchant_id: str, numbered: Numbered) -> int:
     # The lock lets one relay at a time number a merchant's events; an order's events commit in the order of
     # their positions, because each is inserted under the order's lock.
     merchant = await unit.fetch_one("SELECT event_sequence FROM merchants WHERE id = $1 FOR NO KEY UPDATE", merchant_id)
@@ -116,6 +120,7 @@ async def _number(unit: Unit, merchant_id: str) -> int:
         await unit.execute(
             "UPDATE merchants SET event_sequence = event_sequence + $2 WHERE id = $1", merchant_id, count
         )
+        await numbered(unit, merchant_id)
         unit.after_commit(lambda: wake(merchant_id))
     return count
 

@@ -28,6 +28,10 @@ _COLUMNS: Mapping[str, str] = {
     "customers": "id, email, name, created_at",
     "mails": "id, kind, order_id, payment_id, refund_id, recipient, locale, status, attempts, try_at, error,"
     " created_at, sent_at",
+    "webhook_endpoints": "id, url, description, event_types, conditions, mapping, failing_since, disabled_reason,"
+    " disabled_at, created_at, updated_at",
+    "webhook_deliveries": "id, endpoint_id, event_id, event_type, sequence, body, status, attempts, due_at,"
+    " attempted_at, response_status, response_excerpt, failure, created_at",
     "events": "id, subject_id, payment_id, version, sequence, type, cause, data, occurred_at, recorded_at",
 }
 _PREFIXES: Mapping[str, str] = {
@@ -41,6 +45,8 @@ _PREFIXES: Mapping[str, str] = {
     "cus": "customers",
     "mail": "mails",
     "evt": "events",
+    "whe": "webhook_endpoints",
+    "whd": "webhook_deliveries",
 }
 
 

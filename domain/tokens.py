@@ -1,4 +1,4 @@
-"""Secrets that are derived, never stored: a payer's client secret of an order, and the token of a return page."""
+"""Secrets that are derived, never stored: of orders for their payers, of return pages, of webhook endpoints."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ import hmac
 
 
 class Tokens:
-    """Derives both from the server's secret key; another key makes all earlier ones void."""
+    """Derives them from the server's secret key; another key makes all earlier ones void."""
 
     def __init__(self, secret_key: bytes) -> None:
         self._key = secret_key
@@ -26,9 +26,15 @@ class Tokens:
     def opens_return(self, payment_id: str, token: str) -> bool:
         return _same(token, self.return_token(payment_id))
 
+    def signing_key(self, salt: str) -> bytes:
+        """The 32 bytes that a webhook endpoint's messages are signed with; the salt is kept with the endpoint."""
+        return self._digest("webhook", salt)
+
     def _derive(self, purpose: str, subject: str) -> str:
-        digest = hmac.digest(self._key, f"{purpose}:{subject}".encode(), hashlib.sha256)
-        return base64.b32encode(digest[:20]).decode().lower()
+        return base64.b32encode(self._digest(purpose, subject)[:20]).decode().lower()
+
+    def _digest(self, purpose: str, subject: str) -> bytes:
+        return hmac.digest(self._key, f"{purpose}:{subject}".encode(), hashlib.sha256)
 
 
 def _same(given: str, expected: str) -> bool:

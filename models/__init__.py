@@ -5,6 +5,7 @@ then be a change of the schema. Enum fields name their `description` and `max_le
 """
 
 from models.customer import Customer
+from models.delivery import DELIVERY_EDGES, DeliveryStatus, DisabledReason, WebhookDelivery, WebhookEndpoint
 from models.dispute import (
     AWAITING_RESPONSE,
     DISPUTE_EDGES,
@@ -31,6 +32,7 @@ from models.transitions import IllegalMove, advance
 
 __all__ = [
     "AWAITING_RESPONSE",
+    "DELIVERY_EDGES",
     "DISPUTE_EDGES",
     "DISPUTE_ENDED",
     "FINAL",
@@ -45,6 +47,8 @@ __all__ = [
     "ApiKey",
     "CaptureMethod",
     "Customer",
+    "DeliveryStatus",
+    "DisabledReason",
     "Dispute",
     "DisputeStatus",
     "Event",
@@ -81,6 +85,8 @@ __all__ = [
     "RefundStatus",
     "SavedMethod",
     "Scope",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "WebhookEvent",
     "advance",
 ]

@@ -5,10 +5,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.customers.mutations import CustomerMutations
 from schema.customers.queries import CustomerQueries
+from schema.deliveries.mutations import DeliveryMutations
+from schema.deliveries.queries import DeliveryQueries
 from schema.direct.mutations import DirectMutations
 from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
+from schema.events.queries import EventQueries
 from schema.links.mutations import LinkMutations
 from schema.links.queries import LinkQueries
 from schema.mails.mutations import MailMutations
@@ -39,6 +42,8 @@ class Query(
     CustomerQueries,
     ProductQueries,
     MailQueries,
+    EventQueries,
+    DeliveryQueries,
 ):
     pass
 
@@ -53,6 +58,7 @@ class Mutation(
     CustomerMutations,
     ProductMutations,
     MailMutations,
+    DeliveryMutations,
 ):
     pass
 

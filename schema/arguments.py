@@ -31,6 +31,9 @@ RefundId = Annotated[strawberry.ID, strawberry.argument(description="The refund 
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="The customer (cus_…).")]
 DisputeId = Annotated[strawberry.ID, strawberry.argument(description="The dispute (dp_…).")]
 MailId = Annotated[strawberry.ID, strawberry.argument(description="The mail (mail_…).")]
+EventId = Annotated[strawberry.ID, strawberry.argument(description="The event (evt_…).")]
+EndpointId = Annotated[strawberry.ID, strawberry.argument(description="The endpoint (whe_…).")]
+DeliveryId = Annotated[strawberry.ID, strawberry.argument(description="The delivery (whd_…).")]
 PaymentLinkId = Annotated[strawberry.ID, strawberry.argument(description="The payment link (plink_…).")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="The product (prod_…).")]
 ClientSecret = Annotated[

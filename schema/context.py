@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,12 +11,14 @@ from starlette.requests import HTTPConnection
 from strawberry.dataloader import DataLoader
 
 from domain import merchants, reads
+from domain.deliveries import message
 from domain.events import Cause, CauseKind
 from domain.merchants import Actor
 from domain.reads import Row
 from domain.tokens import Tokens
 from gateways.registry import Gateways, Tokenization
 from kit import clock
+from kit.database import reading
 from kit.hub import Hub
 from models import KeyKind
 from schema.transport.errors import ApiError, ErrorCode
@@ -39,6 +42,8 @@ class Services(Protocol):
     def base_url(self) -> str: ...
     @property
     def livemode(self) -> bool: ...
+    @property
+    def private_targets(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -92,6 +97,7 @@ class Loaders:
         self.orders = _rows("orders", merchant_id)
         self.customers = _rows("customers", merchant_id)
         self.payment = _rows("payments", merchant_id)
+        self.messages = _Loader(partial(_messages, merchant_id), cache=False)
 
 
 class _Loader(DataLoader[KeyT, FoundT]):
@@ -130,6 +136,13 @@ def _rows(table: str, merchant_id: str) -> DataLoader[str, Row | None]:
         return [found.get(key) for key in keys]
 
     return _Loader(load, cache=False)
+
+
+async def _messages(merchant_id: str, event_ids: list[str]) -> list[dict[str, Any] | None]:
+    found = await reads.by_ids("events", merchant_id, event_ids)
+    told = await message.tell(reading.fetch, merchant_id, list(found.values()))
+    by_id = {each["id"]: each for each in told}
+    return [by_id.get(event_id) for event_id in event_ids]
 
 
 def unauthenticated(message: str = "Send a key: Authorization: Bearer sk_…") -> ApiError:

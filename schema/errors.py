@@ -51,6 +51,8 @@ _CODES = {
     "DISPUTE_CLOSED": "The dispute takes no answer any more.",
     "EVIDENCE_OVERDUE": "The deadline for an answer has passed.",
     "MAIL_QUEUED": "The mail is still on its way, and is tried again by itself.",
+    "TOO_MANY_ENDPOINTS": "The merchant has as many enabled endpoints as may be; disable one first.",
+    "ENDPOINT_DISABLED": "Nothing is sent to a disabled endpoint; enable it first.",
     "INVALID_TOKEN": "This is no token of the PSP.",
     "TOKENIZATION_UNAVAILABLE": "The server has no publishable key of the PSP: an operator sets it.",
     "GATEWAY_UNAVAILABLE": "The PSP did not answer, or not clearly. Try again: nobody is charged twice.",

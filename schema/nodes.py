@@ -34,11 +34,14 @@ READ_SCOPES = {
     "payment_links": Scope.ORDERS_READ,
     "products": Scope.PRODUCTS_READ,
     "events": Scope.EVENTS_READ,
+    "webhook_endpoints": Scope.WEBHOOKS_READ,
+    "webhook_deliveries": Scope.WEBHOOKS_READ,
 }
 """What a key needs to see a row of each table by its id."""
 
 
 def _types() -> dict[str, Any]:
+    from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
     from schema.links.types import PaymentLink
     from schema.mails.types import Mail
@@ -57,6 +60,8 @@ def _types() -> dict[str, Any]:
         "payment_links": PaymentLink,
         "products": Product,
         "events": Event,
+        "webhook_endpoints": WebhookEndpoint,
+        "webhook_deliveries": WebhookDelivery,
     }
 
 

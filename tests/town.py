@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ import httpx
 import config
 from bootstrap import House, opened, running
 from commands.application import build
+from commands.running import at_work
 from domain import merchants
 from domain.events import Cause, CauseKind
 from domain.payments import inquire
@@ -38,7 +39,6 @@ from kit.serving import Serving
 from models import KeyKind, Scope
 from sandbox import create_app
 from tests.post_office import PostOffice
-from workers.settings import run_jobs, run_relay
 
 T = TypeVar("T")
 CONFORMANCE = Path(__file__).resolve().parents[2] / "shared" / "stripe-conformance" / "check.py"
@@ -309,18 +309,12 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         url = await stack.enter_async_context(database_url(town.folder, name))
         settings = config.from_environment(_environment(town, port, url))
         await migrate(settings.database_url)
-        town.house = await stack.enter_async_context(opened(settings))
+        house = await stack.enter_async_context(opened(settings))
+        town.house = replace(house, private_targets=True)  # merchants' servers are on this machine, too
         app = build(town.house)
         await stack.enter_async_context(Serving(_listening(town, app.asgi), "127.0.0.1", port))
         stack.push_async_callback(app.shutdown)
-        await stack.enter_async_context(
-            running(
-                [
-                    run_jobs(town.house.redis_url, town.house.gateways, town.house.post, town.house.base_url),
-                    run_relay(town.house.hub),
-                ]
-            )
-        )
+        await stack.enter_async_context(running(at_work(town.house)))
         ready.set_result(None)
         await town.stop.wait()
 

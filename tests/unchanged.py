@@ -24,11 +24,16 @@ TABLES = {
     "merchants": "id = $1",
     "merchant_origins": "merchant_id = $1",
     "api_keys": "merchant_id = $1",
+    "webhook_endpoints": "merchant_id = $1",
+    "webhook_deliveries": "merchant_id = $1",
 }
 """Every table with rows of a merchant's, and which of them are this one's."""
 
-_PASSES = {"sequence", "event_sequence", "mailed_sequence", "inquire_at", "inquiries"}
-"""What the relay and the sweeps move on their own."""
+_PASSES = {
+    *("sequence", "event_sequence", "mailed_sequence", "inquire_at", "inquiries"),
+    *("told_sequence", "due_at", "busy_until"),
+}
+"""What the relay, the sweeps, mail and deliveries move on their own."""
 
 
 async def _rows(merchant_id: str) -> dict[str, list[dict[str, Any]]]:

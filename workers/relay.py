@@ -1,6 +1,8 @@
 """The relay: numbers committed events in each merchant's sequence, as soon as they are there."""
 
 from domain import events
+from domain.deliveries import endpoints
+from kit import clock
 from kit.hub import Hub
 
 
@@ -9,5 +11,5 @@ async def run(hub: Hub) -> None:
     with hub.watch(events.RELAY_TOPIC) as watch:
         while True:
             watch.clear()
-            await events.relay()
+            await events.relay(lambda unit, merchant_id: endpoints.has_news(unit, merchant_id, clock.now()))
             await watch.wait()

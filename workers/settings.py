@@ -5,11 +5,12 @@ from arq.connections import create_pool
 from arq.cron import CronJob
 from arq.worker import Worker, func
 
+from domain.tokens import Tokens
 from gateways.registry import Gateways
 from kit.hub import Hub
 from kit.supervise import json_deserializer, json_serializer, keep_running, redis_settings, run_worker
 from mail.post import Post
-from workers import relay
+from workers import deliveries, relay
 from workers.jobs import alert_disputes, ask_refunds, inquire_due, perform_operations, retry_inbox
 from workers.mails import send_mails, send_reminders
 
@@ -52,3 +53,8 @@ async def run_jobs(redis_url: str, gateways: Gateways, post: Post, base_url: str
 async def run_relay(hub: Hub) -> None:
     """Runs the relay until cancelled."""
     await keep_running("relay", lambda: relay.run(hub))
+
+
+async def run_deliveries(hub: Hub, tokens: Tokens, *, private_targets: bool) -> None:
+    """Sends merchants their messages until cancelled."""
+    await keep_running("deliveries", lambda: deliveries.run(hub, tokens, private_targets=private_targets))

@@ -2,13 +2,20 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import uvloop
 
-from bench.comparators import bare, raw
+from bench.comparators import bare, raw, receiver
 from kit.serving import Serving, until_stopped
 
-APPS = {"raw": raw.create_app, "bare": bare.create_app}
+APPS: Mapping[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
+    "raw": raw.create_app,
+    "bare": bare.create_app,
+    "receiver": receiver.create_app,
+}
 
 
 async def _serve(name: str, port: int) -> None:

@@ -17,6 +17,8 @@ class Sizes:
     listed_orders: int = 5_000
     lifecycles: int = 250
     operations: int = 250
+    deliveries: int = 2_000
+    backlog: int = 10_000
     pages: int = 500
     remembered_lifecycles: int = 4_000
     subscribers: int = 2_000
@@ -31,6 +33,8 @@ QUICK = Sizes(
     listed_orders=100,
     lifecycles=10,
     operations=10,
+    deliveries=200,
+    backlog=200,
     pages=20,
     remembered_lifecycles=80,
     subscribers=40,

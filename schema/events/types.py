@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry.scalars import JSON
 from strawberry.types import Info
-from strawberry.utils.str_converters import to_camel_case
 
+from domain.deliveries import message
 from domain.events import CauseKind
 from domain.reads import Row
+from kit import ids
 from kit.database.reading import decode_json, decode_time
 from models import Scope
 from schema.enums import show
@@ -39,12 +40,12 @@ class Cause:
     ref: str = strawberry.field(description="Its name: the key's id, the PSP's event, the payment link, the job.")
 
 
-@strawberry.type(description="An immutable fact about an order or one of its payments.")
+@strawberry.type(description="An immutable fact about an order, one of its payments, or an endpoint for webhooks.")
 class Event(Node):
     type: str = strawberry.field(description="Such as payment.captured or order.paid. New types may come.")
-    order_id: strawberry.ID = strawberry.field(description="The order it tells of.")
+    order_id: strawberry.ID | None = strawberry.field(description="The order it tells of, null for none.")
     payment_id: strawberry.ID | None = strawberry.field(description="The payment it tells of, null for none.")
-    version: int = strawberry.field(description="Counts the order's events from 1, without a gap.")
+    version: int = strawberry.field(description="Counts the events of the order, or of the endpoint, from 1.")
     sequence: int | None = guarded(
         Scope.EVENTS_READ,
         description="Counts the merchant's events from 1, without a gap. Null in the moment before it is given.",
@@ -60,7 +61,7 @@ class Event(Node):
         return cls(
             id=row["id"],
             type=row["type"],
-            order_id=row["subject_id"],
+            order_id=row["subject_id"] if ids.prefix_of(row["subject_id"]) == "ord" else None,
             payment_id=row["payment_id"],
             version=row["version"],
             sequence=row["sequence"],
@@ -72,14 +73,21 @@ class Event(Node):
 
     @guarded(Scope.EVENTS_READ, description="The facts, by the event's type; amounts in minor units.")
     def data(self) -> JSON:
-        facts: dict[str, Any] = decode_json(self.facts)
-        return JSON({to_camel_case(name): value for name, value in facts.items()})
+        return JSON(message.facts(self.facts))
 
-    @guarded(Scope.ORDERS_READ, Scope.CHECKOUT, description="The order as it is now.")
+    @guarded(
+        Scope.WEBHOOKS_READ,
+        description="The message that webhooks carry, before any endpoint's mapping. What it tells of the order and the"
+        " payment is read now; a delivery keeps what it was when it was written down.",
+    )
+    async def payload(self, info: Info) -> JSON:
+        return JSON(await context_of(info).load.messages.load(self.id))
+
+    @guarded(Scope.ORDERS_READ, Scope.CHECKOUT, description="The order as it is now, null for an endpoint's event.")
     async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("schema.orders.types")] | None:
         from schema.orders.types import Order
 
-        row = await context_of(info).load.orders.load(self.order_id)
+        row = await context_of(info).load.orders.load(self.order_id) if self.order_id else None
         return Order.of(row) if row else None
 
     @guarded(

@@ -1,4 +1,5 @@
-"""the module of the web page -> checkout, follow, the line is cut -> no event is missing and none comes twice"""
+"""the module of the web page -> checkout, follow, the line is cut -> no event is missing and none comes twice; and the
+check of a webhook's signature -> says no to what was not signed"""
 
 import json
 import shutil
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import page
-from tests.town import Town
+from tests.receiver import receiving
+from tests.town import Shop, Town
+from tests.webhooking import made
 
 PAGE = "docs/spa-and-mobile.md"
 ORIGIN = "https://shop.example"
@@ -19,8 +22,8 @@ ORIGIN = "https://shop.example"
 def node() -> str:
     found = shutil.which("node")
     if found is None:
-        warnings.warn(f"There is no node here: the JavaScript of {PAGE} was NOT run.", stacklevel=1)
-        pytest.skip(f"there is no node here: the JavaScript of {PAGE} was not run")
+        warnings.warn("There is no node here: the JavaScript of the pages was NOT run.", stacklevel=1)
+        pytest.skip("there is no node here: the JavaScript of the pages was not run")
     return found
 
 
@@ -51,3 +54,28 @@ def test_the_module_pays_and_follows_across_a_cut_line(node: str, town: Town, tm
     ]
     assert told["lines"] == 2
     assert told["refused"] is True
+
+
+WEBHOOKS = "docs/merchant-webhooks.md"
+VERIFY = """import { verify } from "./verify.mjs";
+const { secret, headers, body } = JSON.parse(process.argv[2]);
+const tries = [[secret, headers, body], [secret, headers, body + " "], ["whsec_AAAA", headers, body],
+  [secret, { ...headers, "webhook-timestamp": "1" }, body], [secret, {}, body]];
+const said = tries.map((given) => { try { return verify(...given).type; } catch (error) { return error.message; } });
+console.log(JSON.stringify(said));"""
+
+
+def test_the_check_of_a_signature_in_node_takes_what_is_signed_and_nothing_else(
+    node: str, shop: Shop, tmp_path: Path
+) -> None:
+    with receiving() as receiver:
+        _, secret = made(shop, receiver)
+        shop.order(reference="ä-1")
+        (message,) = receiver.got(1)
+    (block,) = page(WEBHOOKS).blocks("js")
+    (tmp_path / "verify.mjs").write_text(block.text)
+    (tmp_path / "drive.mjs").write_text(VERIFY)
+    given = json.dumps({"secret": secret, "headers": message.headers, "body": message.body.decode()})
+    done = subprocess.run([node, str(tmp_path / "drive.mjs"), given], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["order.created", *["not signed, or not just now"] * 4]

@@ -20,6 +20,7 @@ from models import DisputeStatus, MailKind, MailStatus, PaymentStatus, PostingKi
 from sandbox.stripe.cards import BY_NUMBER
 from schema.api import build_schema as our_schema
 from schema.customers.mutations import CustomerErrorCode
+from schema.deliveries.mutations import WebhookErrorCode
 from schema.direct.mutations import DirectErrorCode
 from schema.disputes.mutations import DisputeErrorCode
 from schema.links.mutations import PaymentLinkErrorCode
@@ -141,6 +142,7 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "customers": CustomerErrorCode,
         "disputes": DisputeErrorCode,
         "mail": MailErrorCode,
+        "webhooks": WebhookErrorCode,
         "links": PaymentLinkErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
@@ -166,10 +168,11 @@ def test_every_root_field_is_told_of() -> None:
 
 def test_every_event_type_is_told() -> None:
     code = "\n".join(path.read_text() for path in REPO.glob("domain/**/*.py"))
-    there = set(re.findall(r'"((?:order|payment|refund|dispute)\.[a-z_]+)"', code))
+    subjects = "order|payment|refund|dispute|webhook_endpoint"
+    there = set(re.findall(rf'"((?:{subjects})\.[a-z_]+)"', code))
     there |= {f"payment.{status}" for status in PaymentStatus} | {"payment.updated", "payment.fee_known"}
     there |= {f"refund.{status}" for status in RefundStatus} | {f"dispute.{status}" for status in DisputeStatus}
-    told = set(re.findall(r"`((?:order|payment|refund|dispute)\.[a-z_]+)`", page("docs/first-payment.md").text))
+    told = set(re.findall(rf"`((?:{subjects})\.[a-z_]+)`", page("docs/first-payment.md").text))
     assert told == there, "docs/first-payment.md lists every type of event"
 
 

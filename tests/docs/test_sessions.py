@@ -52,6 +52,7 @@ QUIET = (
     "docs/payment-methods.md",
     "docs/mail.md",
     "docs/tokens-and-saved-methods.md",
+    "docs/merchant-webhooks.md",
     "docs/production.md",
 )
 DISTURBING = ("docs/disputes.md", "docs/sandbox.md", "docs/webhooks-and-reconciliation.md")

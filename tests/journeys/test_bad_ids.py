@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kit import ids
+from tests import webhooking
 from tests.town import CHECKOUT_START, ORDER_CREATE, Shop, Town
 from tests.unchanged import nothing_happens, outcome, refused
 
@@ -46,6 +47,13 @@ MUTATIONS: dict[str, tuple[str, str, Any]] = {
     "orderCancel": ("ord", "orderId", lambda id: (CANCEL, {"orderId": id})),
     "checkoutStart": ("ord", "orderId", lambda id: (CHECKOUT_START, {"orderId": id, "idempotencyKey": "k"})),
     "paymentSync": ("pay", "paymentId", lambda id: (SYNC, {"paymentId": id})),
+    "webhookEndpointUpdate": ("whe", "endpointId", lambda id: (webhooking.UPDATE, {"endpointId": id})),
+    "webhookEndpointRotate": (
+        "whe",
+        "endpointId",
+        lambda id: (webhooking.ROTATE, {"endpointId": id, "idempotencyKey": "k"}),
+    ),
+    "webhookRedeliver": ("whd", "deliveryId", lambda id: (webhooking.REDELIVER, {"deliveryId": id})),
     "orderCreate": (
         "prod",
         "items.0.productId",
@@ -74,6 +82,14 @@ QUERIES: dict[str, tuple[str, str]] = {
     "order": ("ord", "query ($id: ID!) { order(id: $id) { id } }"),
     "payment": ("pay", "query ($id: ID!) { payment(id: $id) { id } }"),
     "product": ("prod", "query ($id: ID!) { product(id: $id) { id } }"),
+    "event": ("evt", "query ($id: ID!) { event(id: $id) { id } }"),
+    "webhookEndpoint": ("whe", "query ($id: ID!) { webhookEndpoint(id: $id) { id } }"),
+    "webhookDelivery": ("whd", "query ($id: ID!) { webhookDelivery(id: $id) { id } }"),
+    "deliveries by endpoint": (
+        "whe",
+        "query ($id: ID!) { webhookDeliveries(filter: {endpointId: $id}) { nodes { id } } }",
+    ),
+    "deliveries by event": ("evt", "query ($id: ID!) { webhookDeliveries(filter: {eventId: $id}) { nodes { id } } }"),
     "orders by customer": ("cus", "query ($id: ID!) { orders(filter: {customerId: $id}) { nodes { id } } }"),
     "payments by order": ("ord", "query ($id: ID!) { payments(filter: {orderId: $id}) { nodes { id } } }"),
 }
@@ -167,6 +183,10 @@ LISTS = {
     " orders(first: $first, after: $after, last: $last, before: $before) { PAGE } }",
     "payments": "query ($first: Int, $after: Cursor, $last: Int, $before: Cursor) {"
     " payments(first: $first, after: $after, last: $last, before: $before) { PAGE } }",
+    "webhookEndpoints": "query ($first: Int, $after: Cursor, $last: Int, $before: Cursor) {"
+    " webhookEndpoints(first: $first, after: $after, last: $last, before: $before) { PAGE } }",
+    "webhookDeliveries": "query ($first: Int, $after: Cursor, $last: Int, $before: Cursor) {"
+    " webhookDeliveries(first: $first, after: $after, last: $last, before: $before) { PAGE } }",
     "products": "query ($first: Int, $after: Cursor, $last: Int, $before: Cursor) {"
     " products(first: $first, after: $after, last: $last, before: $before) { PAGE } }",
 }
@@ -190,7 +210,8 @@ def test_a_page_has_one_to_a_hundred_rows_from_one_end(shop: Shop, name: str) ->
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_cursor_is_one_that_this_list_gave(shop: Shop, name: str) -> None:
-    prefix = {"orders": "ord", "payments": "pay", "products": "prod"}[name]
+    prefixes = {"orders": "ord", "payments": "pay", "products": "prod"}
+    prefix = (prefixes | {"webhookEndpoints": "whe", "webhookDeliveries": "whd"})[name]
     others = [other for other in ("ord", "pay", "prod", "cus") if other != prefix]
     wrong: list[Any] = [
         *("", " ", "x", "====", "ä", "\u0000", "x" * 201, "x" * 5000, cursor(""), cursor("k:"), cursor(fresh(prefix))),
@@ -225,6 +246,28 @@ def test_a_timeline_is_paged_by_its_own_cursors(shop: Shop, field: str) -> None:
             break
     assert seen == ([1, 2, 3] if field == "order" else [2, 3])
     assert page["totalCount"] == len(seen)
+
+
+EVENTS = (
+    "query ($first: Int, $after: Cursor, $filter: EventFilter) { events(first: $first, after: $after, filter: $filter)"
+)
+EVENTS += f" {{ {PAGE} }} }}"
+
+
+def test_events_are_paged_by_numbers(shop: Shop) -> None:
+    wrong: list[dict[str, Any]] = [
+        *({"first": size} for size in (0, -1, 101)),
+        *({"after": cursor(f"k:{text}")} for text in ("x", "-1", "1.5", "٣", "9" * 30, fresh("evt"))),
+        *({"filter": {"sequenceAfter": number}} for number in (2**31, 1.5, "1")),
+        *({"filter": {"types": types}} for types in (["a\u0000"], ["\u202e"], [None], 5)),
+    ]
+    assert [refused(shop.post(EVENTS, given)) for given in wrong] == ["BAD_REQUEST"] * len(wrong)
+    none: list[dict[str, Any]] = [
+        {"after": cursor("k:" + "9" * 18)},
+        {"filter": {"sequenceAfter": -5}},
+        {"filter": {"types": ["%", "' OR 1=1 --", "x" * 5000]}},
+    ]
+    assert [shop.ask(EVENTS, **given)["events"]["nodes"] for given in none] == [[]] * len(none)
 
 
 def test_a_list_is_walked_in_both_directions_without_a_gap(shop: Shop) -> None:

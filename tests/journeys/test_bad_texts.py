@@ -9,6 +9,7 @@ import pytest
 
 from kit import ids
 from kit.database.reading import decode_json
+from tests import webhooking
 from tests.town import ORDER_CREATE, Shop
 from tests.unchanged import nothing_happens, outcome, remembered
 
@@ -100,6 +101,11 @@ def with_description(text: str) -> tuple[str, Any]:
     return query, {"input": {**given["input"], "description": text}}
 
 
+def with_endpoint_description(text: str) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "url": "https://shop.example/hooks", "description": text}
+    return webhooking.CREATE, {"input": given}
+
+
 LINK_CREATE = """mutation ($input: PaymentLinkCreateInput!) {
   paymentLinkCreate(input: $input) { userErrors { code path } } }"""
 
@@ -116,6 +122,7 @@ FIELDS = [
     pytest.param(with_metadata_value, "metadata.0.value", 500, id="a metadata value"),
     pytest.param(with_customer_name, "customer.name", 200, id="a customer's name"),
     pytest.param(with_product_name, "name", 200, id="a product's name"),
+    pytest.param(with_endpoint_description, "description", 200, id="an endpoint's description"),
     pytest.param(with_description, "description", 2000, id="a product's description"),
     pytest.param(lambda text: link(purpose=text), "purpose", 200, id="a link's purpose"),
     pytest.param(lambda text: link(reference=text), "reference", 100, id="a link's reference"),

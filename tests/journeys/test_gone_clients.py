@@ -146,7 +146,7 @@ def at_rest(town: Town) -> None:
         works = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
         of_sockets = sum(work.startswith(("Operations.", "Socket.", "Executor.")) for work in works)
         watched = town.house.hub._watched
-        waiting = sum(len(watches) for topic, watches in watched.items() if topic != "relay")
+        waiting = sum(len(watches) for topic, watches in watched.items() if topic not in ("relay", "webhooks"))
         return len(unit._running), busy, of_sockets, waiting
 
     eventually(lambda: town.call(held()), lambda found: found == (0, 0, 0, 0), timeout=60)

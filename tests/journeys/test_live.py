@@ -384,17 +384,17 @@ def test_nothing_of_all_that_is_followed_and_paid_remains_in_the_server(town: To
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lifecycle, range(12)))
         town.settle()
-        before = eventually(lambda: standing(town), lambda seen: seen["watches"] == 1)
+        before = eventually(lambda: standing(town), lambda seen: seen["watches"] == 2)
         list(pool.map(lifecycle, range(120)))
     town.settle()
-    eventually(lambda: standing(town), lambda seen: (seen["watched"], seen["watches"], seen["units"]) == (1, 1, 0))
+    eventually(lambda: standing(town), lambda seen: (seen["watched"], seen["watches"], seen["units"]) == (2, 2, 0))
     # some more may be: a connection is kept alive for a while, and jobs come and go
     eventually(lambda: standing(town), lambda seen: seen["tasks"] <= before["tasks"] + 10)
     eventually(lambda: standing(town), lambda seen: seen["connections"] <= before["connections"] + 10)
 
 
 def standing(town: Town) -> dict[str, int]:
-    """What the server holds open: tasks, connections, running units of work, and who waits for news (the relay)."""
+    """What the server holds open: tasks, connections, units of work, and who waits for news (relay and courier)."""
     port = f":{urlsplit(town.base_url).port:04X}"
 
     async def count() -> dict[str, int]:

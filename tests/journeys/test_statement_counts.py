@@ -11,7 +11,7 @@ import pytest
 from kit.database import postgres, sqlite
 from kit.logs import _IDS
 from tests.journeys.test_webhooks_in import completed, send, unheard
-from tests.town import Shop, Town
+from tests.town import Shop, Town, eventually
 
 SPEAKERS = (sqlite._Client, sqlite._TransactionClient, postgres._Client, postgres._TransactionClient)
 METHODS = ("raw_fetch", "raw_execute", "execute_query", "execute_query_dict", "execute_insert", "execute_many")
@@ -99,3 +99,14 @@ def test_a_timeline_of_two_hundred_events_takes_as_many_statements_as_one_of_thr
         event["data"]["object"] |= {"captured": False, "paid": False, "failure_code": "card_declined"}
         assert send(town, event).status_code == 200
     assert asked(town, shop, statements, timeline, id=payment["id"]) == few == 3  # key, payment, events
+
+
+def test_events_with_their_messages_take_as_many_statements_for_one_as_for_twenty(
+    town: Town, shop: Shop, statements: Counter[str]
+) -> None:
+    missed = "query ($first: Int) { events(first: $first) { nodes { sequence payload } } }"
+    for number in range(20):
+        shop.order(items=lots(1 + number % 3))
+    eventually(lambda: shop.ask("{ events { totalCount } }")["events"]["totalCount"], lambda count: count == 20)
+    counts = {first: asked(town, shop, statements, missed, first=first) for first in (1, 20)}
+    assert counts == {1: 6, 20: 6}  # key, events, events again, items, orders, payments

@@ -31,6 +31,7 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 INDEXES = {
     *("uq_payments_live", "ix_payments_inquire", "ix_refunds_ask", "ix_webhook_events_retry", "ix_events_unsequenced"),
     *("uq_operations_reserved", "ix_operations_ask", "ix_mails_try", "uq_orders_visit", "ix_payment_links_remind"),
+    *("ix_webhook_endpoints_due", "ix_webhook_deliveries_due"),
 }
 CHECKS = {
     *("ck_prices_amount", "ck_orders_total", "ck_line_items_amount", "ck_payments_amounts", "ck_refunds_amount"),
@@ -215,7 +216,7 @@ async def test_an_amount_has_room_for_every_amount(database: str) -> None:
 
 # What it refuses
 
-MERCHANT, ORDER, PAYMENT, PRODUCT = "mer_1", "ord_1", "pay_1", "prod_1"
+MERCHANT, ORDER, PAYMENT, PRODUCT, ENDPOINT = "mer_1", "ord_1", "pay_1", "prod_1", "whe_1"
 ROWS: dict[str, dict[str, Any]] = {
     "merchants": {"id": MERCHANT, "name": "Shop", "livemode": False, "created_at": NOW},
     "merchant_origins": {"merchant_id": MERCHANT, "origin": "https://shop.example"},
@@ -334,6 +335,32 @@ ROWS: dict[str, dict[str, Any]] = {
         "data": {},
         "recorded_at": NOW,
     },
+    "webhook_endpoints": {
+        "id": ENDPOINT,
+        "merchant_id": MERCHANT,
+        "url": "https://shop.example/hooks",
+        "secrets": [{"salt": "s", "ends_at": None}],
+        "told_sequence": 0,
+        "busy_until": NOW,
+        "version": 0,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "webhook_deliveries": {
+        "id": "whd_1",
+        "merchant_id": MERCHANT,
+        "endpoint_id": ENDPOINT,
+        "event_id": "evt_1",
+        "event_type": "order.created",
+        "sequence": 1,
+        "body": "{}",
+        "status": "pending",
+        "attempts": 0,
+        "tries": 0,
+        "due_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
     "idempotency_records": {
         "merchant_id": MERCHANT,
         "mutation": "orderCreate",
@@ -401,6 +428,11 @@ REFUSED_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "an event's number twice": ("events", {"id": "evt_2", "version": 2}),
     "an event's id twice": ("events", {"version": 2, "sequence": 2}),
     "an idempotency key twice": ("idempotency_records", {}),
+    "an event twice for one endpoint": ("webhook_deliveries", {"id": "whd_2"}),
+    "a delivery for no endpoint that is known": (
+        "webhook_deliveries",
+        {"id": "whd_2", "event_id": "evt_2", "endpoint_id": "whe_2"},
+    ),
     "a PSP's message twice": ("webhook_events", {"id": "whk_2"}),
 }
 REFUSED_CHANGES = {
@@ -414,6 +446,7 @@ REFUSED_CHANGES = {
     "an order with payments": "DELETE FROM orders",
     "a payment with refunds": "DELETE FROM payments",
     "a product with prices": "DELETE FROM products",
+    "an endpoint with deliveries": "DELETE FROM webhook_endpoints",
 }
 TAKEN_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "a payment after one that failed": ("payments", {**SECOND_PAYMENT, "status": "failed"}),
@@ -429,6 +462,7 @@ TAKEN_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "an operation after one that ended": ("operations", {"id": "op_2", "status": "failed"}),
     "another kind of mail about an event": ("mails", {"id": "mail_2", "kind": "paid"}),
     "a refund without a token": ("refunds", {"id": "re_2", "token": None}),
+    "another event for the endpoint": ("webhook_deliveries", {"id": "whd_2", "event_id": "evt_2"}),
     "an event without a number": ("events", {"id": "evt_2", "version": 2, "sequence": None}),
     "a key for another mutation": ("idempotency_records", {"mutation": "productCreate"}),
     "another step of a posting": ("postings", {"step": "2000"}),

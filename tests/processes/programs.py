@@ -30,7 +30,10 @@ from tests.town import Shop, database_url, eventually, free_port
 ROOT = Path(__file__).resolve().parents[2]
 STRIPE_KEY = "sk_test_processes"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-_WAITING = (("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at"), ("mails", "try_at"))
+_WAITING = (
+    *(("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at")),
+    *(("mails", "try_at"), ("webhook_endpoints", "busy_until")),
+)
 
 
 class Program:
@@ -268,6 +271,7 @@ def running_town(folder: Path, name: str) -> Iterator[Town]:
             "STRIPE_API_BASE": town.sandbox_url,
             "SMTP_URL": f"smtp://127.0.0.1:{town.post_office.port}",
             "MAIL_FROM": "pay@town.example",
+            "DEVELOPMENT": "1",  # merchants' servers are on this machine, too
         }
         town.servers = [
             main(folder, f"server{number}", ["serve"], "answers at", **env, PORT=str(port))

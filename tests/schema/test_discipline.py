@@ -105,6 +105,7 @@ DisputeEvidenceInput: cancellationRebuttal customerName productDescription refun
 DisputeEvidenceInput: refundRefusalExplanation serviceDate shippingCarrier shippingDate shippingTrackingNumber
 DisputeEvidenceInput: uncategorizedText
 DisputeEvidenceSubmitInput: idempotencyKey
+EventFilter: types
 LineItemInput: name
 MailResendInput: idempotencyKey
 MerchantContactSetInput: email locale
@@ -122,6 +123,11 @@ PaymentMethodSaveInput: idempotencyKey token
 PaymentVoidInput: idempotencyKey
 ProductCreateInput: description idempotencyKey name
 RefundCreateInput: explanation idempotencyKey
+WebhookEndpointCreateInput: description eventTypes idempotencyKey url
+WebhookEndpointRotateInput: idempotencyKey
+WebhookEndpointUpdateInput: description eventTypes url
+WebhookFilterInput: oneOf path
+WebhookMappingInput: field path value
 """
 
 

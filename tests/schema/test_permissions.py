@@ -173,7 +173,7 @@ def test_a_key_with_one_scope_comes_to_no_other_kind_of_object(scope: Scope) -> 
     kinds = {table: kind.__name__ for table, kind in _types().items()}
     # Whoever may write a kind is told what came of it.
     written = {Scope.ORDERS_WRITE: Scope.ORDERS_READ, Scope.PAYMENTS_WRITE: Scope.PAYMENTS_READ}
-    written[Scope.PRODUCTS_WRITE] = Scope.PRODUCTS_READ
+    written |= {Scope.PRODUCTS_WRITE: Scope.PRODUCTS_READ, Scope.WEBHOOKS_WRITE: Scope.WEBHOOKS_READ}
     own = {kinds[table] for table, needed in READ_SCOPES.items() if needed in (scope, written.get(scope))}
     found = {name.partition(".")[0] for name in reach} & set(kinds.values())
     # An update carries its event, without the event's facts; a node is asked for by whichever kind it is.
@@ -223,7 +223,7 @@ def test_what_a_payer_may_not_see_is_refused_field_by_field(town: Town, shop: Sh
     untried = {str(place) for place in GUARDED} - set(met)
     assert untried == {
         *("Customer.paymentMethods", "PaymentLink.orders"),
-        *("Event.cause", "Event.data", "Event.sequence"),
+        *("Event.cause", "Event.data", "Event.payload", "Event.sequence"),
         *("Refund.reason", "Refund.explanation", "Refund.failureCode"),
     }
     assert {str(place) for place in GUARDED} >= {"Order.customer", "Order.clientSecret", "Payment.riskLevel"}

@@ -1,0 +1,1 @@
+"""Telling merchants' servers what happened: endpoints, the messages for them, and their attempts."""

@@ -1,0 +1,1 @@
+"""Webhooks for merchants, as the API shows them."""
