@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-browser check bench reset help
+.PHONY: run test test-failed test-browser check bench reset help
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -23,6 +23,9 @@ test: .venv/.stamp ## Run the tests (TEST_DATABASE_URL and TEST_REDIS_URL choose
 .venv/.browser: requirements-browser.txt .venv/.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-browser.txt
 	@touch $@
+
+test-failed: .venv/.stamp ## Run the tests that failed last, once more and one after the other
+	$(BIN)/pytest --last-failed --last-failed-no-failures=none
 
 test-browser: .venv/.browser ## Try the pages in a real browser (a chromium; CHROMIUM names another one)
 	@test -n "$(CHROMIUM)" || { echo "There is no chromium here: install one, or name it: make test-browser CHROMIUM=..."; exit 2; }
