@@ -75,7 +75,10 @@ class Courier:
     async def _something_to_do(self, watch: Watch) -> None:
         """Until there is news, a place is free again, or a moment has passed: retries come due by themselves."""
         news = asyncio.ensure_future(watch.wait())
-        await asyncio.wait([news, *self._all()], timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait([news, *self._all()], timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
 
     def _all(self) -> list[asyncio.Task[None]]:
         return [turn for turns in self._turns.values() for turn in turns]
