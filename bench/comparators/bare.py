@@ -205,6 +205,7 @@ _STANDING = Standing(
     payment_id=None,
     collected_minor=0,
     outstanding_minor=5250,
+    underway=False,
 )
 
 

@@ -42,10 +42,9 @@ def wanted_pause(retry_after: str | None, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(text[:9])), DELAYS[-1])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return min(max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now, timedelta()), DELAYS[-1])
+    except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(moment - now, timedelta()), DELAYS[-1])
 
 
 def rest(status: int | None, wanted: timedelta | None) -> timedelta:

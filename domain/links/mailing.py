@@ -65,7 +65,7 @@ async def _remind(unit: Unit, base_url: str, now: datetime) -> bool:
     link = await visits.find(row["slug"])
     assert link is not None
     standing = await visits.standing(link, visits.SINGLE, now)
-    if standing.status is LinkStatus.ACTIVE:
+    if standing.status is LinkStatus.ACTIVE and not standing.underway:
         facts = await _facts(unit, link, standing.outstanding_minor, base_url)
         cause = f"{link.link_id}:{decode_time(row['remind_at']).isoformat()}"
         await mails.send_reminder(unit, link.merchant_id, facts, cause=cause, now=now)

@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -110,10 +111,11 @@ async def update_link(
         row = await _lock(unit, merchant_id, link_id)
         planned = decode_time(row["remind_at"]) if row["remind_at"] else None
         await unit.execute(
-            """UPDATE payment_links SET purpose = COALESCE($2, purpose), due_at = COALESCE($3, due_at),
-                      expires_at = COALESCE($4, expires_at), remind_at = $5, updated_at = $6 WHERE id = $1""",
+            """UPDATE payment_links SET purpose = COALESCE($2, purpose), items = $3, due_at = COALESCE($4, due_at),
+                      expires_at = COALESCE($5, expires_at), remind_at = $6, updated_at = $7 WHERE id = $1""",
             link_id,
             clean,
+            _renamed(row, clean),
             due_at,
             expires_at,
             next_reminder(due_at, decode_json(row["reminders"]), now) if due_at else planned,
@@ -121,6 +123,14 @@ async def update_link(
         )
 
     await unit_of_work(work)
+
+
+def _renamed(row: Mapping[str, Any], purpose: str | None) -> list[dict[str, Any]]:
+    """What a link for an amount sells has the name of its purpose."""
+    items: list[dict[str, Any]] = decode_json(row["items"])
+    if purpose and [item["name"] for item in items] == [row["purpose"]]:
+        items[0]["name"] = purpose
+    return items
 
 
 async def deactivate_link(gateways: Gateways, *, merchant_id: str, link_id: str, cause: Cause, now: datetime) -> None:
@@ -146,7 +156,8 @@ async def _end(unit: Unit, merchant_id: str, link_id: str, now: datetime) -> Non
 async def _lock(unit: Unit, merchant_id: str, link_id: str) -> dict[str, Any]:
     """An active link, locked; raises LinkNotFound or LinkInactive."""
     row = await unit.fetch_one(
-        "SELECT active, reminders, remind_at FROM payment_links WHERE id = $1 AND merchant_id = $2 FOR UPDATE",
+        """SELECT active, purpose, items, reminders, remind_at
+             FROM payment_links WHERE id = $1 AND merchant_id = $2 FOR UPDATE""",
         link_id,
         merchant_id,
     )

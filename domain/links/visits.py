@@ -15,6 +15,7 @@ from domain.events import Cause
 from domain.links.offer import Choice
 from domain.order_input import NewCustomer, NewItem
 from domain.orders import LinkVisit
+from domain.payments import inquire
 from domain.refusals import Fault, Refusal
 from domain.tokens import Tokens
 from gateways.registry import Gateways
@@ -77,7 +78,8 @@ class Link:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where a visit stands. `order_id` None: nothing was begun. `payment_id` is its newest payment; `outstanding_minor`
-    what the order still wants, None where the payer has yet to name the amount."""
+    what the order still wants, None where the payer has yet to name the amount. `underway`: a payment has begun that
+    takes its time."""
 
     status: LinkStatus
     order_id: str | None
@@ -85,6 +87,7 @@ class Standing:
     payment_id: str | None
     collected_minor: int
     outstanding_minor: int | None
+    underway: bool
 
 
 _LINK = """
@@ -131,7 +134,9 @@ async def standing(link: Link, visit: str, now: datetime) -> Standing:
         """SELECT o.id, o.status, o.total_minor,
                   (SELECT p.id FROM payments p WHERE p.order_id = o.id ORDER BY p.id DESC LIMIT 1) AS payment_id,
                   (SELECT CAST(COALESCE(SUM(p.captured_minor), 0) AS BIGINT) FROM payments p
-                    WHERE p.order_id = o.id AND p.superseded_at IS NULL) AS collected
+                    WHERE p.order_id = o.id AND p.superseded_at IS NULL) AS collected,
+                  EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id
+                             AND p.status IN ('requires_action', 'processing', 'authorized')) AS underway
              FROM orders o WHERE o.payment_link_id = $1 AND o.visit = $2""",
         link.link_id,
         _visit(link, visit),
@@ -146,6 +151,7 @@ async def standing(link: Link, visit: str, now: datetime) -> Standing:
         payment_id=row["payment_id"] if row else None,
         collected_minor=collected,
         outstanding_minor=None if total is None else total - collected,
+        underway=bool(row and row["underway"]),
     )
 
 
@@ -193,7 +199,7 @@ async def pay(
         await orders.edit_order(
             gateways, merchant_id=link.merchant_id, order_id=order_id, items=items, cause=cause, now=now
         )
-    return await start_checkout(
+    payment_id = await start_checkout(
         gateways,
         tokens,
         merchant_id=link.merchant_id,
@@ -206,6 +212,16 @@ async def pay(
         now=now,
         part_minor=amount if link.in_parts else None,
     )
+    await _close_if_ended(gateways, link, payment_id, cause, now)
+    return payment_id
+
+
+async def _close_if_ended(gateways: Gateways, link: Link, payment_id: str, cause: Cause, now: datetime) -> None:
+    """A link that was deactivated while its page was being opened: whoever comes second here sees the other's work."""
+    row = await reading.fetch_one("SELECT active FROM payment_links WHERE id = $1", link.link_id)
+    if row and not row["active"]:
+        await inquire.close(gateways, payment_id, cause=cause, now=now)
+        raise LinkClosed(LinkStatus.INACTIVE)
 
 
 def _named(link: Link, found: Standing, amount_minor: int | None) -> int:

@@ -53,6 +53,7 @@ def test_ten_attempts_take_more_than_two_days_and_end_before_the_endpoint_is_giv
         (format_datetime(NOW + timedelta(minutes=3), usegmt=True), timedelta(minutes=3)),
         (format_datetime(NOW - timedelta(minutes=3), usegmt=True), timedelta()),
         ("Sun, 01 Feb 2026 12:00:00 -0000", timedelta(days=1)),
+        *((f"Mon, 01 Jan {odd} GMT", None) for odd in ("99999999999 00:00:00", "2026 99999999999999999999:00:00")),
         *(((text), None) for text in ("", "soon", "-5", "1.5", "١٢", "Sat, 99 Jan 2026 00:00:00 GMT", None)),
     ],
 )

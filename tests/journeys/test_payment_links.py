@@ -253,6 +253,7 @@ def test_a_link_says_something_else_but_sells_the_same(shop: Shop) -> None:
     changed = shop.ask(UPDATE, input={"paymentLinkId": made["id"], "purpose": "Cello", "expiresAt": soon})
     told = changed["paymentLinkUpdate"]["paymentLink"]
     assert (told["purpose"], told["expiresAt"][:16], told["total"]) == ("Cello", soon[:16], made["total"])
+    assert [item["name"] for item in told["items"]] == ["Cello"]
     same = create(shop, idempotencyKey="k")["paymentLink"]
     assert create(shop, idempotencyKey="k")["paymentLink"]["id"] == same["id"]
     assert codes(create(shop, idempotencyKey="k", purpose="Else")) == ["IDEMPOTENCY_KEY_REUSED"]
@@ -425,3 +426,35 @@ def test_reminders_come_one_after_the_other_and_end(days: list[int], hours: int)
         told.append(time)
         after = time
     assert told == sorted({due - timedelta(days=before) for before in days})
+
+
+def test_a_payment_that_takes_its_time_is_waited_for(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    to = f"{uuid4().hex}@payer.example"
+    due = (clock.now() + timedelta(days=1)).isoformat()
+    made = link(shop, customer={"email": to}, dueAt=due, reminders=[0])
+    address = go(payer, made).headers["location"]
+    token = address.rstrip("/").rpartition("/")[2].partition("#")[0]
+    town.sandbox("POST", f"/sessions/{token}/pay", method="sepa_debit")
+    eventually(lambda: "A payment is on its way" in payer.get(made["url"]).text)
+    assert "<form" not in payer.get(made["url"]).text
+    past = clock.now() - timedelta(seconds=1)
+    town.call(reading.execute("UPDATE payment_links SET remind_at = $2 WHERE id = $1", made["id"], past))
+    eventually(lambda: known(shop, made)["remindAt"], lambda time: time is None or time > past.isoformat())
+    assert "REMINDER" not in kinds(shop)
+
+
+def test_a_link_that_is_deactivated_while_it_is_clicked_takes_no_money(town: Town, shop: Shop) -> None:
+    links = [link(shop) for _ in range(8)]
+
+    def click(made: Any) -> int:
+        return httpx.post(made["url"], data={"visit": "0" * 32}, timeout=30).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        clicks = [pool.submit(click, made) for made in links]
+        ends = [pool.submit(shop.ask, DEACTIVATE, input={"paymentLinkId": made["id"]}) for made in links]
+        assert {each.result() for each in clicks} <= {303, 409, 410}
+        assert [codes(each.result()["paymentLinkDeactivate"]) for each in ends] == [[]] * 8
+    for made in links:
+        orders = known(shop, made)["orders"]["nodes"]
+        payments = [p["status"] for order in orders for p in shop.find_order(order["id"])["payments"]]
+        assert set(payments) <= {"EXPIRED"}, payments
