@@ -46,6 +46,7 @@ _CODES = {
     "PAYMENT_NOT_CAPTURED": "No money was taken that could be given back.",
     "ALREADY_REFUNDED": "All of it was given back, or is on its way.",
     "AMOUNT_EXCEEDS_REFUNDABLE": "More than is left to give back.",
+    "REASON_NOT_EXPLAINED": "OTHER is no reason by itself: the explanation says which.",
     "PAYMENT_DISPUTED": "The payer's bank contests the money: answer the dispute.",
     "EVIDENCE_SUBMITTED": "The answer to the dispute was submitted already; it is given once.",
     "DISPUTE_CLOSED": "The dispute takes no answer any more.",

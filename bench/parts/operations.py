@@ -42,7 +42,9 @@ async def measure(stage: Stage, sizes: Sizes, log: Log) -> list[Figure]:
                 "captures": await _drive(ours, [_mutation(key, _CAPTURE, id) for id in payments], b'"CAPTURED"'),
                 "psp captures": await _drive(psp, [_form(f"/{id}/capture") for id in intents], b'"succeeded"'),
                 "refunds": await _drive(
-                    ours, [_mutation(key, _REFUND, id, reason="OTHER") for id in payments], b'"SUCCEEDED"'
+                    ours,
+                    [_mutation(key, _REFUND, id, reason="DUPLICATE") for id in payments],
+                    b'"SUCCEEDED"',
                 ),
                 "psp refunds": await _drive(psp, [_refund(id) for id in intents], b'"succeeded"'),
             }

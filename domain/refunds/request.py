@@ -67,6 +67,12 @@ def new_refund(wanted: Wanted, state: PaymentState, gateways: Gateways, now: dat
     """The refund within the cap; raises why the payment's state, or its gateway, does not allow it."""
     findings = Findings()
     explanation = findings.text(wanted.explanation, "The explanation", 500, "explanation", lines=True)
+    findings.unless(
+        wanted.reason is not RefundReason.OTHER or bool(explanation),
+        "REASON_NOT_EXPLAINED",
+        "OTHER is no reason by itself: say which in the explanation.",
+        "explanation",
+    )
     findings.refuse_if_any()
     guard_payment(PaymentAction.REFUND, state)
     if wanted.currency is not None and wanted.currency != state.currency:

@@ -62,6 +62,7 @@ class PaymentErrorCode(Enum):
     ALREADY_REFUNDED = "ALREADY_REFUNDED"
     AMOUNT_EXCEEDS_REFUNDABLE = "AMOUNT_EXCEEDS_REFUNDABLE"
     PAYMENT_DISPUTED = "PAYMENT_DISPUTED"
+    REASON_NOT_EXPLAINED = "REASON_NOT_EXPLAINED"
     GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
     GATEWAY_REFUSED = "GATEWAY_REFUSED"
 
@@ -106,11 +107,13 @@ class PaymentVoidInput:
 class RefundCreateInput:
     payment_id: strawberry.ID = strawberry.field(description="The payment (pay_…). It must be CAPTURED.")
     idempotency_key: str = strawberry.field(description=KEY)
-    reason: RefundReason = strawberry.field(description="Why.")
+    reason: RefundReason = strawberry.field(description="Why; OTHER wants an explanation.")
     amount: MoneyInput | None = strawberry.field(
         default=None, description="How much; all that is left to give back when left out."
     )
-    explanation: str | None = strawberry.field(default=None, description="More about why, up to 500 characters.")
+    explanation: str | None = strawberry.field(
+        default=None, description="More about why, up to 500 characters; needed with OTHER."
+    )
     dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
 

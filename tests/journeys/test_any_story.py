@@ -97,7 +97,7 @@ class Story(RuleBasedStateMachine):
     @rule(order=orders, part=st.sampled_from([None, 1000, 3000, 6000]))
     def refund(self, order: str, part: int | None) -> None:
         for payment in self.payments(order):
-            self.do(REFUND, {"paymentId": payment["id"], "amount": euros(part), "reason": "OTHER"})
+            self.do(REFUND, {"paymentId": payment["id"], "amount": euros(part), "reason": "REQUESTED_BY_CUSTOMER"})
 
     @rule(order=orders, amount=st.sampled_from([4200, 5000]))
     def edit(self, order: str, amount: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kit.database import reading
 from tests.town import ERRORS, MONEY, PAYMENT_FIELDS, Shop, Town, eventually
+from tests.unchanged import nothing_happens
 
 STATE = f"payment {{ {PAYMENT_FIELDS} actions {{ name enabled code maxAmount {MONEY} }} }}"
 PREVIEW = f"""preview {{ payment {{ status captured {MONEY} refunded {MONEY} }}
@@ -195,6 +196,19 @@ def test_what_the_dashboard_did_meanwhile_is_said_by_its_name(town: Town, shop: 
     town.http.post(f"{town.sandbox_url}/v1/payment_intents/{intent['intent_token']}/capture", headers=headers)
     assert codes(do(shop, CAPTURE, payment)) == ["ALREADY_CAPTURED"]
     assert shop.find_payment(payment["id"])["status"] == "CAPTURED"
+
+
+@pytest.mark.parametrize("explanation", [None, "", "  \n "])
+def test_a_reason_that_is_none_is_refused(town: Town, shop: Shop, explanation: str | None) -> None:
+    payment = captured(shop)
+    with nothing_happens(shop):
+        for dry_run in (True, False):
+            refused = do(shop, REFUND, payment, reason="OTHER", explanation=explanation, dryRun=dry_run)
+            assert codes(refused) == ["REASON_NOT_EXPLAINED"]
+        asked = {"paymentId": payment["id"], "idempotencyKey": "k", "reason": "BECAUSE"}
+        answer = shop.post(REFUND, {"input": asked}).json()
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_REQUEST"]
+    assert codes(do(shop, REFUND, payment, reason="OTHER", explanation="A gesture.")) == []
 
 
 def test_the_same_refund_sent_fifty_times_at_once_is_asked_of_the_psp_once(town: Town, shop: Shop) -> None:

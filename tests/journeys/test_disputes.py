@@ -73,7 +73,9 @@ def test_a_dispute_takes_the_money_and_a_winning_answer_brings_it_back(town: Tow
     assert dispute["dueBy"] is not None
     assert payment["disputed"]["amountMinor"] == 10000
     assert books(payment) == {"merchant_payable": -10000, "disputes": 10000}
-    refused = shop.ask(REFUND, input={"paymentId": payment["id"], "idempotencyKey": "r", "reason": "OTHER"})
+    refused = shop.ask(
+        REFUND, input={"paymentId": payment["id"], "idempotencyKey": "r", "reason": "REQUESTED_BY_CUSTOMER"}
+    )
     assert codes(refused["refundCreate"]) == ["PAYMENT_DISPUTED"]
 
     answered = answer(shop, dispute, "winning_evidence")
@@ -85,7 +87,9 @@ def test_a_dispute_takes_the_money_and_a_winning_answer_brings_it_back(town: Tow
     assert won["disputed"]["amountMinor"] == 0
     assert books(won) == {"merchant_payable": -10000, "psp_receivable": 10000}
     assert codes(answer(shop, dispute, "more")) == ["EVIDENCE_SUBMITTED"]
-    done = shop.ask(REFUND, input={"paymentId": payment["id"], "idempotencyKey": "r2", "reason": "OTHER"})
+    done = shop.ask(
+        REFUND, input={"paymentId": payment["id"], "idempotencyKey": "r2", "reason": "REQUESTED_BY_CUSTOMER"}
+    )
     assert codes(done["refundCreate"]) == []
 
 
@@ -132,7 +136,7 @@ def test_a_dispute_is_learned_of_with_every_webhook_lost(town: Town, shop: Shop)
 def test_a_dispute_after_a_partial_refund_and_a_refund_after_it_add_up(town: Town, shop: Shop) -> None:
     payment = shop.paid_order(10000)["payments"][0]
     amount = {"amountMinor": 3000, "currency": "EUR"}
-    given = {"paymentId": payment["id"], "idempotencyKey": "part", "reason": "OTHER", "amount": amount}
+    given = {"paymentId": payment["id"], "idempotencyKey": "part", "reason": "REQUESTED_BY_CUSTOMER", "amount": amount}
     assert codes(shop.ask(REFUND, input=given)["refundCreate"]) == []
     town.sandbox("POST", f"/charges/{charge_of(town, payment)}/dispute", amount=7000)
     found = eventually(lambda: find(shop, payment["id"]), lambda p: p["disputed"]["amountMinor"] == 7000)
@@ -148,7 +152,7 @@ def test_nothing_is_given_back_while_the_bank_holds_a_part(town: Town, shop: Sho
     actions = shop.ask("query ($id: ID!) { payment(id: $id) { actions { name enabled code } } }", id=payment["id"])
     (refund,) = [action for action in actions["payment"]["actions"] if action["name"] == "REFUND"]
     assert (refund["enabled"], refund["code"]) == (False, "PAYMENT_DISPUTED")
-    given = {"paymentId": payment["id"], "idempotencyKey": "r", "reason": "OTHER"}
+    given = {"paymentId": payment["id"], "idempotencyKey": "r", "reason": "REQUESTED_BY_CUSTOMER"}
     assert codes(shop.ask(REFUND, input=given)["refundCreate"]) == ["PAYMENT_DISPUTED"]
 
 

@@ -158,7 +158,7 @@ def test_a_refund_is_told_to_the_payer(town: Town, shop: Shop) -> None:
     payment = bought(shop, payer)
     settled(shop, "SENT", 1)
     amount = {"amountMinor": 1200, "currency": "EUR"}
-    given = {"paymentId": payment["id"], "idempotencyKey": "r", "reason": "OTHER", "amount": amount}
+    given = {"paymentId": payment["id"], "idempotencyKey": "r", "reason": "REQUESTED_BY_CUSTOMER", "amount": amount}
     refund = shop.ask(REFUND, input=given)["refundCreate"]["refund"]
     told, _ = settled(shop, "SENT", 2)
     assert (told["kind"], told["refundId"]) == ("REFUND", refund["id"])
