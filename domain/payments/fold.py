@@ -121,15 +121,7 @@ _LEARNED_ONCE = (
 
 
 def _fold_facts(state: State, evidence: Evidence, change: Change) -> None:
-    for name in (
-        "session_token",
-        "intent_token",
-        "checkout_url",
-        "expires_at",
-        "capture_before",
-        "next_action",
-        "risk_level",
-    ):
+    for name in _LEARNED_ONCE:
         told = getattr(evidence, name)
         if told is not None and getattr(state, name) is None:
             change.columns[name] = told
