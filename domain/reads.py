@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from kit.database import reading
+from models import SINGLE_VISIT
 
 Row = Mapping[str, Any]
 
@@ -208,8 +209,8 @@ async def operations_of_payments(payment_ids: Sequence[str], merchant_id: str) -
 async def orders_of_links(link_ids: Sequence[str], merchant_id: str) -> list[Row]:
     """The one order of each link that is not reusable."""
     return await _children(
-        "SELECT payment_link_id, status FROM orders WHERE merchant_id = $1 AND payment_link_id = ANY($2)"
-        " AND visit = 'single'",
+        "SELECT payment_link_id, status FROM orders WHERE merchant_id = $1 AND payment_link_id = ANY($2)"  # noqa: S608
+        f" AND visit = '{SINGLE_VISIT}'",
         merchant_id,
         link_ids,
     )

@@ -18,7 +18,7 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
-from models.link import LinkStatus, PaymentLink
+from models.link import SINGLE_VISIT, LinkStatus, PaymentLink
 from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
@@ -43,6 +43,7 @@ __all__ = [
     "ORDER_EDGES",
     "PAYMENT_EDGES",
     "REFUND_EDGES",
+    "SINGLE_VISIT",
     "TO_MERCHANT",
     "ApiKey",
     "CaptureMethod",

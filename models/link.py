@@ -18,6 +18,10 @@ class LinkStatus(StrEnum):
     USED_UP = "used_up"
 
 
+SINGLE_VISIT = "single"
+"""The visit of a link that has one order, whoever opens it."""
+
+
 class PaymentLink(Model):
     """What is for sale at `/l/{slug}`: `items`, or an amount that the payer chooses between the two bounds. A link that
     is not `reusable` has one order, whoever opens it. `in_parts`: the payer may pay less than what is outstanding.

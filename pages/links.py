@@ -3,8 +3,8 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -28,11 +28,20 @@ _VISIT = re.compile(r"[0-9a-f]{32}")
 _KEPT_SECONDS = 3600
 
 
-async def link_page(request: Request) -> Response:
+def _at_a_link(answer: Callable[[Request, Link], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Answers for the link at the address; 404 where there never was one."""
+
+    @wraps(answer)
+    async def find(request: Request) -> Response:
+        link = await visits.find(request.path_params["slug"])
+        return await answer(request, link) if link else page(request, "not_found.html", status=404)
+
+    return find
+
+
+@_at_a_link
+async def link_page(request: Request, link: Link) -> Response:
     """GET /l/{slug}. 404 for an address that never was, 410 for a link that is closed."""
-    link = await visits.find(request.path_params["slug"])
-    if link is None:
-        return page(request, "not_found.html", status=404)
     visit = _visit(request)
     standing = await visits.standing(link, visit, clock.now())
     if standing.status is LinkStatus.USED_UP or standing.order_status is OrderStatus.PAID:
@@ -42,11 +51,9 @@ async def link_page(request: Request) -> Response:
     return _remembering(request, link, visit, _offer(request, link, standing, visit))
 
 
-async def pay_link(request: Request) -> Response:
+@_at_a_link
+async def pay_link(request: Request, link: Link) -> Response:
     """POST /l/{slug}: to the hosted page of the visit's one open payment; with `again`, a new visit begins."""
-    link = await visits.find(request.path_params["slug"])
-    if link is None:
-        return page(request, "not_found.html", status=404)
     try:
         given = await read_form(request)
     except BadForm as bad:
@@ -91,29 +98,26 @@ async def _onward(request: Request, link: Link, payment_id: str) -> Response:
     return RedirectResponse(own_path(request, payment_id), status_code=303)
 
 
-async def invoice(request: Request) -> Response:
+@_at_a_link
+async def invoice(request: Request, link: Link) -> Response:
     """GET /l/{slug}/invoice: the same to print, with the address and its QR code."""
-    link = await visits.find(request.path_params["slug"])
-    if link is None:
-        return page(request, "not_found.html", status=404)
     standing = await visits.standing(link, "", clock.now())
     return page(request, "invoice.html", link=link, standing=standing, address=_address(request, link))
 
 
-async def qr_svg(request: Request) -> Response:
+@_at_a_link
+async def qr_svg(request: Request, link: Link) -> Response:
     """GET /l/{slug}/qr.svg"""
-    return await _picture(request, qr.svg, "image/svg+xml")
+    return _picture(request, link, qr.svg, "image/svg+xml")
 
 
-async def qr_png(request: Request) -> Response:
+@_at_a_link
+async def qr_png(request: Request, link: Link) -> Response:
     """GET /l/{slug}/qr.png"""
-    return await _picture(request, qr.png, "image/png")
+    return _picture(request, link, qr.png, "image/png")
 
 
-async def _picture(request: Request, draw: Any, media_type: str) -> Response:
-    link = await visits.find(request.path_params["slug"])
-    if link is None:
-        return page(request, "not_found.html", status=404)
+def _picture(request: Request, link: Link, draw: Callable[[str], bytes], media_type: str) -> Response:
     headers = {"Cache-Control": f"public, max-age={_KEPT_SECONDS}"}
     return Response(draw(_address(request, link)), media_type=media_type, headers=headers)
 

@@ -11,7 +11,7 @@ from domain.mails import links as mails
 from domain.refusals import Fault, Refusal
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
-from models import LinkStatus
+from models import SINGLE_VISIT, LinkStatus
 
 MUTATION = "paymentLinkSend"
 
@@ -36,7 +36,7 @@ async def send_link(
         link = await _locked(unit, merchant_id, link_id)
         if earlier := await idempotency.recall(unit, **names):  # under the lock: the same key waits for itself
             return earlier["mail_id"]
-        standing = await visits.standing(link, visits.SINGLE, now)
+        standing = await visits.standing(link, SINGLE_VISIT, now)
         if standing.status is not LinkStatus.ACTIVE:
             raise LinkClosed(standing.status)
         facts = await _facts(unit, link, standing.outstanding_minor, base_url)
@@ -64,7 +64,7 @@ async def _remind(unit: Unit, base_url: str, now: datetime) -> bool:
         return False
     link = await visits.find(row["slug"])
     assert link is not None
-    standing = await visits.standing(link, visits.SINGLE, now)
+    standing = await visits.standing(link, SINGLE_VISIT, now)
     if standing.status is LinkStatus.ACTIVE and not standing.underway:
         facts = await _facts(unit, link, standing.outstanding_minor, base_url)
         cause = f"{link.link_id}:{decode_time(row['remind_at']).isoformat()}"

@@ -9,7 +9,6 @@ from typing import Any
 from domain import idempotency
 from domain.events import Cause
 from domain.links.offer import NewLink, check, next_reminder
-from domain.links.visits import SINGLE
 from domain.payments import inquire
 from domain.refusals import Fault, Findings, Refusal
 from gateways.registry import Gateways
@@ -17,6 +16,7 @@ from kit import ids
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
+from models import SINGLE_VISIT
 
 MUTATION = "paymentLinkCreate"
 _SLUG_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -141,7 +141,7 @@ async def deactivate_link(gateways: Gateways, *, merchant_id: str, link_id: str,
         """SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id
             WHERE o.payment_link_id = $1 AND o.visit = $2 AND p.status = 'open'""",
         link_id,
-        SINGLE,
+        SINGLE_VISIT,
     )
     if page is not None:
         await inquire.close(gateways, page["id"], cause=cause, now=now)

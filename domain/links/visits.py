@@ -21,11 +21,9 @@ from domain.tokens import Tokens
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
-from models import CaptureMethod, LinkStatus, OrderStatus
+from models import SINGLE_VISIT, CaptureMethod, LinkStatus, OrderStatus
 
 _SLUG = re.compile(r"[0-9a-z]{1,40}")
-SINGLE = "single"
-"""The visit of a link that has one order, whoever opens it."""
 
 
 _CLOSED = {
@@ -270,4 +268,4 @@ def _chosen(link: Link, amount_minor: int) -> NewItem:
 
 
 def _visit(link: Link, visit: str) -> str:
-    return visit if link.reusable else SINGLE
+    return visit if link.reusable else SINGLE_VISIT
