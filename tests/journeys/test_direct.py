@@ -92,6 +92,16 @@ def test_a_bank_that_wants_to_be_asked_is_asked(town: Town, shop: Shop, outcome:
     assert ended["status"] == status
 
 
+def test_a_payer_who_walks_away_from_the_banks_question_leaves_the_order_free(town: Town, shop: Shop) -> None:
+    order = shop.order()
+    waiting = authorize(shop, order, token="pm_card_authenticationRequired")["payment"]
+    town.sweep(timedelta(minutes=50), only=waiting["id"])
+    assert shop.find_payment(waiting["id"])["status"] == "REQUIRES_ACTION"
+    town.sweep(timedelta(minutes=61), only=waiting["id"])
+    assert shop.find_payment(waiting["id"])["status"] == "CANCELED"
+    assert authorize(shop, order, token="pm_card_visa")["payment"]["status"] == "CAPTURED"
+
+
 def test_fifty_authorizations_with_one_key_charge_once(town: Town, shop: Shop) -> None:
     order = shop.order()
     with ThreadPoolExecutor(50) as pool:
