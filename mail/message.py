@@ -8,15 +8,21 @@ from email.utils import format_datetime
 from domain.mails.outbox import Outgoing
 from mail import letter
 
+_SPECIALS = frozenset('()<>[]:;@\\,."')
+_ONE_LINE = SMTP.clone(max_line_length=400)
+"""Python loses the quotes around a name when it folds the line that the name is in."""
+
 
 def compose(mail: Outgoing, mail_from: str) -> EmailMessage:
     """The same mail makes the same message, so that a server which gets it again can tell."""
     written = letter.write(mail)
     domain = mail_from.rpartition("@")[2]
-    message = EmailMessage(policy=SMTP)
+    names = (written.merchant, letter.one_line(mail.facts.get("name", ""), 60))
+    quoted = any(name.isascii() and _SPECIALS.intersection(name) for name in names)
+    message = EmailMessage(policy=_ONE_LINE if quoted else SMTP)
     message["Date"] = format_datetime(mail.created_at)
     message["From"] = _address(mail_from, f"{written.merchant} via Paygraph")
-    message["To"] = _address(mail.recipient, letter.one_line(mail.facts.get("name", ""), 60))
+    message["To"] = _address(mail.recipient, names[1])
     if mail.reply_to and mail.reply_to != mail.recipient:
         message["Reply-To"] = _address(mail.reply_to)
     message["Subject"] = written.subject

@@ -171,6 +171,8 @@ HOSTILE = st.one_of(
 
 @settings(deadline=None)
 @example(text="a" * 5000)
+@example(text="0" * 54 + ';""""')
+@example(text="0" * 56 + '""""')
 @example(text="ünïcödé, " * 500)
 @given(text=HOSTILE)
 def test_a_text_stays_in_its_place(text: str) -> None:
