@@ -23,7 +23,9 @@ from mail.message import compose
 from mail.post import NotSent, Post, server_of
 from models import MailKind, MailStatus
 from tests.journeys.test_webhooks_in import completed, send, unheard
+from tests.receiver import Answering, receiving
 from tests.town import ERRORS, Shop, Town, eventually
+from tests.webhooking import made
 from workers.mails import deliver, send_mails
 
 MAIL = "id kind recipient locale status attempts nextAttemptAt lastError sentAt createdAt orderId paymentId refundId"
@@ -203,6 +205,20 @@ def test_a_psp_that_contradicts_the_order_is_told_to_the_merchant(town: Town, sh
     assert told["kind"] == "PAYMENT_CONFLICTED"
     (letter,) = town.post_office.letters(owner)
     assert "amount: the PSP says 4199" in letter.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def test_an_endpoint_that_is_disabled_is_told_to_the_merchant(town: Town, shop: Shop) -> None:
+    owner = contacted(shop)
+    with receiving() as gone:
+        gone.answering = Answering(status=410)
+        made(shop, gone)
+        shop.order()
+        (told,) = settled(shop, "SENT", 1)
+    assert (told["kind"], told["orderId"], told["recipient"]) == ("WEBHOOK_ENDPOINT_DISABLED", None, owner)
+    (letter,) = town.post_office.letters(owner)
+    assert str(letter.message["Subject"]) == "A webhook endpoint is disabled"
+    text = letter.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert all(word in text for word in (gone.url, "gone", "No event is lost"))
 
 
 def test_many_copies_of_a_webhook_make_one_receipt(town: Town, shop: Shop) -> None:

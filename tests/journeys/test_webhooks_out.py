@@ -1,5 +1,6 @@
 """something happens -> the merchant's server is told, signed, again and again until it listens, and nothing is lost"""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from domain.deliveries.schedule import SLOW_SECONDS
 from kit import clock
 from kit.database import reading
 from tests.receiver import Answering, Receiver, receiving
@@ -295,6 +297,30 @@ def test_a_merchant_whose_endpoints_all_hang_has_a_quarter_of_the_places(
     receiver.answering = Answering()
     receiver.go_on.set()
     settled(shop)
+
+
+def test_endpoints_that_answer_slowly_wait_among_their_like(town: Town, shop: Shop, receiver: Receiver) -> None:
+    """They do well, so they are not sent less; but they hold none of the places of those that answer at once."""
+    neighbor, places = town.merchant(), PLACES[True] // 4
+    receiver.answering = Answering(held=True)
+    for _ in range(places + 2):
+        made(shop, receiver)
+    shop.order()
+    eventually(lambda: receiver.at_once, lambda count: count == places + 2)
+    time.sleep(SLOW_SECONDS)  # it is what the test is about
+    receiver.go_on.set()
+    settled(shop)
+    receiver.go_on.clear()
+    shop.order()
+    eventually(lambda: receiver.at_once, lambda count: count == places)
+    with receiving() as quick:
+        made(neighbor, quick)
+        neighbor.order()
+        quick.got(1)
+    assert receiver.at_once == places
+    receiver.answering = Answering()
+    receiver.go_on.set()
+    assert {delivery["attempts"] for delivery in settled(shop)} == {1}
 
 
 def test_nobody_there_is_a_failure_with_its_reason(shop: Shop) -> None:
