@@ -153,6 +153,16 @@ async def standing(link: Link, visit: str, now: datetime) -> Standing:
     )
 
 
+async def to_go_on_with(link: Link, remembered: Sequence[str]) -> str:
+    """The visit that a browser goes on with, of several that it remembers, oldest first: the one that has an order."""
+    row = await reading.fetch_one(
+        "SELECT visit FROM orders WHERE payment_link_id = $1 AND visit = ANY($2) ORDER BY id LIMIT 1",
+        link.link_id,
+        list(remembered),
+    )
+    return str(row["visit"]) if row else remembered[0]
+
+
 def status_of(
     active: bool, expires_at: datetime | None, reusable: bool, order_status: OrderStatus | None, now: datetime
 ) -> LinkStatus:
@@ -215,11 +225,12 @@ async def pay(
 
 
 async def _close_if_ended(gateways: Gateways, link: Link, payment_id: str, cause: Cause, now: datetime) -> None:
-    """A link that was deactivated while its page was being opened: whoever comes second here sees the other's work."""
-    row = await reading.fetch_one("SELECT active FROM payment_links WHERE id = $1", link.link_id)
-    if row and not row["active"]:
+    """A link that ended while its page was being opened: whoever comes second here sees the other's work."""
+    row = await reading.fetch_one("SELECT active, expires_at, closes_at FROM payment_links WHERE id = $1", link.link_id)
+    assert row is not None
+    if row["closes_at"] != row["expires_at"]:  # its pages have been closed, or are just now
         await inquire.close(gateways, payment_id, cause=cause, now=now)
-        raise LinkClosed(LinkStatus.INACTIVE)
+        raise LinkClosed(LinkStatus.EXPIRED if row["active"] else LinkStatus.INACTIVE)
 
 
 def _named(link: Link, found: Standing, amount_minor: int | None) -> int:

@@ -182,20 +182,14 @@ class LinkMutations:
 
     @mutation(
         Scope.ORDERS_WRITE,
-        description="Ends a link for good: nobody can begin to pay there any more. The hosted page of a link with one"
-        " order is closed at the PSP; those of a reusable link stay open until they run out.",
+        description="Ends a link for good: nobody can begin to pay there any more. The hosted pages that are open are"
+        " closed at the PSP at once, behind this call. Ending it again changes nothing.",
     )
     async def payment_link_deactivate(self, info: Info, input: Input[PaymentLinkDeactivateInput]) -> PaymentLinkPayload:
         context = context_of(info)
         try:
             link_id = checked_id(input.payment_link_id, "plink", "a payment link", "paymentLinkId")
-            await manage.deactivate_link(
-                context.services.gateways,
-                merchant_id=context.merchant_id,
-                link_id=link_id,
-                cause=context.cause,
-                now=clock.now(),
-            )
+            await manage.deactivate_link(merchant_id=context.merchant_id, link_id=link_id, now=clock.now())
         except Refusal as refusal:
             return _refused(refusal)
         return await _link(context, link_id)

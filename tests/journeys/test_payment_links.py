@@ -152,6 +152,21 @@ def test_ten_tabs_of_one_payer_open_one_page_and_charge_once(
     assert order["collected"] == euros(4200)
 
 
+def test_tabs_that_are_opened_at_once_are_one_visit(town: Town, shop: Shop, payer: httpx.Client) -> None:
+    """None of their requests has a cookie yet, and the last page comes after the first tab has gone on to pay."""
+    made = link(shop, reusable=True)
+    pages = [httpx.get(made["url"]) for _ in range(3)]
+    for page in pages[:2]:
+        payer.cookies.update(page.cookies)
+    first = payer.post(made["url"], data={"visit": "f" * 32}).headers["location"]
+    payer.cookies.update(pages[1].cookies)
+    payer.cookies.update(pages[2].cookies)
+    second = payer.post(made["url"], data={"visit": "e" * 32})
+    assert second.headers["location"] == first
+    assert len(payer.cookies) == 1, "the others are forgotten"
+    assert len(known(shop, made)["orders"]["nodes"]) == 1
+
+
 def test_a_reusable_link_is_paid_by_many_and_once_more_by_one(town: Town, shop: Shop, payer: httpx.Client) -> None:
     made = link(shop, reusable=True)
     with httpx.Client(timeout=30) as another:
@@ -239,12 +254,41 @@ def test_a_link_that_is_over_is_gone_and_opens_nothing(town: Town, shop: Shop, p
             assert payer.post(f"{town.base_url}/l/{slug}").status_code == 404
 
 
-def test_a_deactivated_link_closes_the_page_that_is_open(town: Town, shop: Shop, payer: httpx.Client) -> None:
+def pages_of(shop: Shop, made: Any) -> list[str]:
+    """How the payments at the link stand."""
+    orders = [shop.find_order(order["id"]) for order in known(shop, made)["orders"]["nodes"]]
+    return [payment["status"] for order in orders for payment in order["payments"]]
+
+
+@pytest.mark.parametrize("ends", ["deactivated", "expired"])
+def test_when_a_link_ends_the_pages_that_are_open_are_closed(
+    town: Town, shop: Shop, payer: httpx.Client, ends: str
+) -> None:
+    soon = clock.now() + timedelta(seconds=5) if ends == "expired" else None
+    made = link(shop, reusable=True, expiresAt=soon.isoformat() if soon else None)
+    go(payer, made)
+    with httpx.Client(timeout=30) as another:
+        go(another, made)
+    assert pages_of(shop, made) == ["OPEN", "OPEN"]
+    if ends == "deactivated":
+        shop.ask(DEACTIVATE, input={"paymentLinkId": made["id"]})
+    eventually(lambda: pages_of(shop, made), lambda found: found == ["EXPIRED", "EXPIRED"])
+
+
+def test_a_psp_that_is_away_delays_the_end_of_a_page_not_of_the_link(
+    town: Town, shop: Shop, payer: httpx.Client
+) -> None:
     made = link(shop)
     go(payer, made)
+    (token,) = opened(town, shop, made)
+    town.sandbox("POST", "/faults", path=f"/v1/checkout/sessions/{token}/expire", kind="status", status=503, next=3)
     shop.ask(DEACTIVATE, input={"paymentLinkId": made["id"]})
-    (order,) = known(shop, made)["orders"]["nodes"]
-    assert [payment["status"] for payment in shop.find_order(order["id"])["payments"]] == ["EXPIRED"]
+    assert payer.get(made["url"]).status_code == 410
+    eventually(lambda: town.sandbox("GET", "/faults")["faults"], lambda faults: not faults)
+    assert pages_of(shop, made) == ["OPEN"]
+    a_minute_later = "UPDATE payment_links SET closes_at = $2 WHERE id = $1 AND closes_at > $2"
+    town.call(reading.execute(a_minute_later, made["id"], clock.now()))
+    eventually(lambda: pages_of(shop, made), lambda found: found == ["EXPIRED"])
 
 
 def test_a_link_says_something_else_but_sells_the_same(shop: Shop) -> None:
@@ -337,10 +381,10 @@ def test_the_button_may_be_loaded_by_any_page(town: Town, payer: httpx.Client) -
 @pytest.mark.parametrize("cookie", ["", "x", "0" * 31, "0" * 33, "%00", "\u00e9"])
 def test_an_odd_cookie_is_a_new_visit(shop: Shop, payer: httpx.Client, cookie: str) -> None:
     made = link(shop, reusable=True)
-    headers = {"Cookie": f"visit={cookie}".encode()}
+    headers = {"Cookie": f"visit-{cookie}=1; visit={cookie}".encode()}
     answer = payer.post(made["url"], data={"visit": cookie, "amount": "x" * 40}, headers=headers)
     assert answer.status_code == 303
-    assert re.search(r"visit=[0-9a-f]{32};", answer.headers["set-cookie"])
+    assert re.search(r"visit-[0-9a-f]{32}=", answer.headers["set-cookie"])
 
 
 SEND = f"""mutation ($input: PaymentLinkSendInput!) {{
@@ -455,6 +499,4 @@ def test_a_link_that_is_deactivated_while_it_is_clicked_takes_no_money(town: Tow
         assert {each.result() for each in clicks} <= {303, 409, 410}
         assert [codes(each.result()["paymentLinkDeactivate"]) for each in ends] == [[]] * 8
     for made in links:
-        orders = known(shop, made)["orders"]["nodes"]
-        payments = [p["status"] for order in orders for p in shop.find_order(order["id"])["payments"]]
-        assert set(payments) <= {"EXPIRED"}, payments
+        eventually(lambda made=made: pages_of(shop, made), lambda found: set(found) <= {"EXPIRED"})
