@@ -228,7 +228,7 @@ async def _close_if_ended(gateways: Gateways, link: Link, payment_id: str, cause
     """A link that ended while its page was being opened: whoever comes second here sees the other's work."""
     row = await reading.fetch_one("SELECT active, expires_at, closes_at FROM payment_links WHERE id = $1", link.link_id)
     assert row is not None
-    if row["closes_at"] != row["expires_at"]:  # its pages have been closed, or are just now
+    if not row["active"] or row["closes_at"] != row["expires_at"]:  # its pages have been closed, or are just now
         await inquire.close(gateways, payment_id, cause=cause, now=now)
         raise LinkClosed(LinkStatus.EXPIRED if row["active"] else LinkStatus.INACTIVE)
 
