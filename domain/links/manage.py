@@ -8,7 +8,7 @@ from typing import Any
 
 from domain import idempotency
 from domain.events import Cause
-from domain.links.offer import NewLink, check, next_reminder
+from domain.links.offer import NewLink, check, check_times, next_reminder
 from domain.payments import inquire
 from domain.refusals import Fault, Findings, Refusal
 from gateways.registry import Gateways
@@ -103,8 +103,7 @@ async def update_link(
     """Changes what is given; None leaves it as it is. What is for sale stays: for that, make another link."""
     findings = Findings()
     clean = findings.text(purpose, "The purpose", 200, "purpose", required=purpose is not None)
-    for name, time in (("expiresAt", expires_at), ("dueAt", due_at)):
-        findings.unless(time is None or time > now, "INVALID", "The time must lie ahead.", name)
+    check_times(findings, due_at=due_at, expires_at=expires_at, now=now)
     findings.refuse_if_any()
 
     async def work(unit: Unit) -> None:

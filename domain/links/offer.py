@@ -66,7 +66,7 @@ async def check(merchant_id: str, wanted: NewLink, now: datetime) -> Offer:
     email, name = check_customer(findings, wanted.customer)
     reference = findings.text(wanted.reference, "The reference", 100, "reference")
     metadata = check_metadata(findings, wanted.metadata)
-    _check_times(findings, wanted, now)
+    check_times(findings, due_at=wanted.due_at, expires_at=wanted.expires_at, now=now)
     findings.unless(
         not (wanted.in_parts and (wanted.reusable or wanted.choice)),
         "INVALID",
@@ -138,8 +138,8 @@ def _check_choice(findings: Findings, choice: Choice) -> None:
     )
 
 
-def _check_times(findings: Findings, wanted: NewLink, now: datetime) -> None:
-    for name, time in (("expiresAt", wanted.expires_at), ("dueAt", wanted.due_at)):
+def check_times(findings: Findings, *, due_at: datetime | None, expires_at: datetime | None, now: datetime) -> None:
+    for name, time in (("expiresAt", expires_at), ("dueAt", due_at)):
         if time is not None:
             findings.unless(
                 now < time <= now + _LONGEST_LIFE, "INVALID", "The time must lie ahead, at most five years.", name

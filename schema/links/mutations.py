@@ -22,7 +22,7 @@ from schema.orders.inputs import KEY, CustomerInput, LineItemInput, MetadataInpu
 from schema.permissions import context_of, mutation
 from schema.scalars import CurrencyCode, MinorUnits, MoneyInput
 
-_DUE = "When it should be paid. An order that is paid later says so."
+_DUE = "When it should be paid, at most five years from now. An order that is paid later says so."
 _EXPIRES = "When it can be paid no more, at most five years from now."
 
 

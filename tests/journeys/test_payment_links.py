@@ -17,7 +17,7 @@ from kit import clock
 from kit.database import reading
 from kit.database.reading import decode_time
 from tests.town import ERRORS, MONEY, Shop, Town, eventually
-from tests.unchanged import nothing_happens, outcome
+from tests.unchanged import nothing_happens, outcome, told
 
 ORDER_BRIEF = (
     f"id status total {MONEY} collected {MONEY} paidLate paymentLink {{ id }} reference metadata {{ key value }}"
@@ -276,6 +276,15 @@ def test_links_are_the_merchants_own(town: Town, shop: Shop) -> None:
             payload = next(iter(stranger.ask(mutation, input={"paymentLinkId": made["id"]}).values()))
             assert codes(payload) == ["NOT_FOUND"]
     assert shop.ask(LINKS)["paymentLinks"]["nodes"] == [{"id": made["id"], "status": "ACTIVE"}]
+
+
+@pytest.mark.parametrize("field", ["expiresAt", "dueAt"])
+@pytest.mark.parametrize("days", [-1, 5 * 366 + 1])
+def test_a_link_is_not_moved_out_of_the_time_that_it_may_live(shop: Shop, field: str, days: int) -> None:
+    made, wrong = link(shop), (clock.now() + timedelta(days=days)).isoformat()
+    with nothing_happens(shop):
+        refused = shop.ask(UPDATE, input={"paymentLinkId": made["id"], field: wrong})["paymentLinkUpdate"]
+        assert told(refused) == [("INVALID", field)]
 
 
 ITEM = {"name": "Tea", "unitAmount": {"amountMinor": 100, "currency": "EUR"}}
