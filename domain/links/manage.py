@@ -36,11 +36,11 @@ class LinkInactive(Refusal):
 
 
 async def create_link(
-    *, merchant_id: str, wanted: NewLink, idempotency_key: str, body_digest: str, now: datetime
+    gateways: Gateways, *, merchant_id: str, wanted: NewLink, idempotency_key: str, body_digest: str, now: datetime
 ) -> str:
     """A new active link; returns its id. The same key and body give the same link."""
     key = idempotency.check(idempotency_key)
-    offer = await check(merchant_id, wanted, now)
+    offer = await check(merchant_id, wanted, gateways.default.capabilities, now)
     link_id = ids.new("plink", now)
 
     async def work(unit: Unit) -> str:

@@ -296,7 +296,7 @@ BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
     "a line in the purpose": ({"purpose": "a\nBcc: x"}, [("INVALID", "purpose")]),
     "a card in the purpose": ({"purpose": "4242424242424242"}, [("CARD_NUMBER", "purpose")]),
     "zero": ({"amount": {"amountMinor": 0, "currency": "EUR"}}, [("INVALID_AMOUNT", "amount.amountMinor")]),
-    "another currency": ({"amount": {"amountMinor": 1, "currency": "USD"}}, [("CURRENCY_MISMATCH", "amount.currency")]),
+    "another currency": ({"amount": {"amountMinor": 100, "currency": "USD"}}, [("CURRENCY_MISMATCH", "amount.currency")]),
     "no currency": ({"currency": "XXX"}, [("UNKNOWN_CURRENCY", "currency")]),
     "no address": ({"customer": {"email": "x\r\nBcc: y@z.example"}}, [("INVALID_EMAIL", "customer.email")]),
     "the past": ({"expiresAt": "2020-01-01T00:00:00Z"}, [("INVALID", "expiresAt")]),
@@ -307,18 +307,52 @@ BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
         [("INVALID", "reminders")],
     ),
     "parts of many": ({"inParts": True, "reusable": True}, [("INVALID", "inParts")]),
-    "bounds that cross": ({"amount": None, "choice": {"least": 2, "most": 1}}, [("INVALID_AMOUNT", "choice.least")]),
+    "bounds that cross": ({"amount": None, "choice": {"least": 200, "most": 100}}, [("INVALID_AMOUNT", "choice.least")]),
     "a preset outside": (
-        {"amount": None, "choice": {"least": 2, "most": 9, "presets": [1]}},
+        {"amount": None, "choice": {"least": 200, "most": 900, "presets": [100]}},
         [("INVALID_AMOUNT", "choice.presets")],
     ),
 }  # fmt: skip
 
 
+CHARGES = [
+    ("EUR", 50, 999_999_999_999),  # by card; every other method takes less
+    ("JPY", 50, 999_999_999_999),
+    ("INR", 50, 999_999_999_999),
+    ("HUF", 17_500, 999_999_999_999),
+    ("KWD", 10, 999_999_999_990),
+    ("ISK", 1, 9_999_999_999),
+]
+
+
+@pytest.mark.parametrize(("currency", "least", "most"), CHARGES)
+def test_a_link_is_for_what_the_psp_can_charge_at_once(shop: Shop, currency: str, least: int, most: int) -> None:
+    def wanted(amount_minor: int, **more: Any) -> list[tuple[str, str]]:
+        amount = {"amountMinor": amount_minor, "currency": currency}
+        return told(create(shop, currency=currency, **(more or {"amount": amount})))
+
+    assert [wanted(least), wanted(most), wanted(0, choice={"least": least, "most": most})] == [[], [], []]
+    with nothing_happens(shop):
+        for wrong in {least - 1, most + 1} - {0}:
+            assert wanted(wrong) == [("INVALID_AMOUNT", "amount.amountMinor")]
+            item = {"name": "Tea", "unitAmount": {"amountMinor": wrong, "currency": currency}}
+            assert wanted(0, items=[item]) == [("INVALID_AMOUNT", "items")]
+        if least > 1:
+            assert wanted(0, choice={"least": least - 1, "most": most}) == [("INVALID_AMOUNT", "choice.least")]
+        assert wanted(0, choice={"least": least, "most": most + 1}) == [("INVALID_AMOUNT", "choice.most")]
+
+
+def test_a_link_in_a_currency_that_the_psp_does_not_charge_is_refused(shop: Shop) -> None:
+    with nothing_happens(shop):
+        refused = create(shop, currency="IRR", amount={"amountMinor": 4200, "currency": "IRR"})
+        assert told(refused) == [("UNKNOWN_CURRENCY", "currency")]
+        assert told(create(shop, currency="IRR", choice={"least": 1, "most": 9})) == [("UNKNOWN_CURRENCY", "currency")]
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_a_link_that_makes_no_sense_is_refused(shop: Shop, case: str) -> None:
     more, expected = BAD[case]
-    base = {"idempotencyKey": "k", "purpose": "p", "currency": "EUR", "amount": {"amountMinor": 1, "currency": "EUR"}}
+    base = {"idempotencyKey": "k", "purpose": "p", "currency": "EUR", "amount": euros(4200)}
     brief = (
         "mutation ($input: PaymentLinkCreateInput!) { paymentLinkCreate(input: $input) { userErrors { code path } } }"
     )
