@@ -380,6 +380,9 @@ BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "a backslash": ({"url": "https://shop.example\\@evil.example/"}, [("INVALID", "url")]),
     "a name that is not in Punycode": ({"url": "https://bücher.example/"}, [("INVALID", "url")]),
     "a bracket": ({"url": "https://[::1/"}, [("INVALID", "url")]),
+    "an address of a version to come": ({"url": "https://[v1.x]/"}, [("INVALID", "url")]),
+    "an address with a zone": ({"url": "https://[2606:4700::1%25eth0]/"}, [("INVALID", "url")]),
+    "a name behind an address": ({"url": "https://[2606:4700::1].evil.example/"}, [("INVALID", "url")]),
     "a long URL": ({"url": "https://shop.example/" + "x" * 2000}, [("TOO_LONG", "url")]),
     "a card number in the URL": (
         {"url": "https://shop.example/4242424242424242"},
