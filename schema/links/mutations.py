@@ -44,7 +44,6 @@ class PaymentLinkErrorCode(Enum):
     LINK_INACTIVE = "LINK_INACTIVE"
     LINK_EXPIRED = "LINK_EXPIRED"
     LINK_USED_UP = "LINK_USED_UP"
-    GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
 
 
 @strawberry.type(description="Why nothing was changed.")
