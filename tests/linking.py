@@ -58,10 +58,14 @@ def go(payer: httpx.Client, link: Any, **fields: str) -> httpx.Response:
     return payer.post(link["url"], data={"visit": found[1], **fields})
 
 
+def token_at(address: str) -> str:
+    """The PSP's token of a hosted page."""
+    return address.rstrip("/").rpartition("/")[2].partition("#")[0]
+
+
 def pay_at(town: Town, address: str) -> None:
     """Pays on the hosted page."""
-    token = address.rstrip("/").rpartition("/")[2].partition("#")[0]
-    town.sandbox("POST", f"/sessions/{token}/pay", card="4242424242424242")
+    town.sandbox("POST", f"/sessions/{token_at(address)}/pay", card="4242424242424242")
 
 
 def paid(shop: Shop, link: Any, count: int = 1) -> list[Any]:
