@@ -34,6 +34,8 @@ EXPANDABLE: Final[dict[str, str]] = {
     "event": "",
     "webhook_endpoint": "",
     "account": "",
+    "bank_account": "account",
+    "capability": "account",
     "balance": "",
 }
 EMPTY_LISTS: Final = frozenset({"sources", "subscriptions", "tax_ids"})
