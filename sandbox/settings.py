@@ -33,4 +33,6 @@ class Settings:
     """Whether a payment of elevated risk opens a review."""
     late_balance_transaction: bool = False
     """When true a charge gets its balance transaction a moment later, told by charge.updated."""
+    reverse_pending_transfers: bool = True
+    """Whether a transfer whose funds are not available yet is reversed from them; else only an available balance is."""
     merchant_name: str = "Sandbox Store"

@@ -27,6 +27,9 @@ LINKS = (
     "type",
     "transfer_group",
     "account",
+    "destination",
+    "source_transaction",
+    "transfer",
     OWNER,
 )
 

@@ -10,7 +10,7 @@ from sandbox.controls.desk import Desk, Unknown, control, locate, payer_call
 from sandbox.controls.forms import BadInput, read
 from sandbox.store import Json
 from sandbox.stripe import currencies, ledger
-from sandbox.stripe.connect import accounts, onboarding, requirements, schedule
+from sandbox.stripe.connect import accounts, mishaps, onboarding, requirements, schedule
 from sandbox.stripe.errors import StripeError
 from sandbox.wire import base_url
 from sandbox.world import Call, public
@@ -88,3 +88,19 @@ async def adjust(desk: Desk, request: Request) -> Any:
         line = ledger.post(inside, source, "adjustment", amount, category="other_adjustment")
         schedule.plan(inside, call.now)
     return public(line)
+
+
+@control("POST", "/sandbox/transfers/fail")
+async def fail_transfers(desk: Desk, request: Request) -> Any:
+    """{"code": "balance_insufficient" | "insufficient_capabilities_for_transfer" | "account_invalid" |
+    "transfers_not_allowed", "next": 1}: the next transfers are refused with it; next 0 takes it back."""
+    return await _order(desk, request, "transfers", "balance_insufficient", tuple(mishaps.REFUSALS))
+
+
+async def _order(desk: Desk, request: Request, what: str, default: str, codes: tuple[str, ...]) -> Json:
+    body = await read(request)
+    code = body.text("code", default, among=codes)
+    times = body.whole("next", 1, most=10**6)
+    body.done()
+    mishaps.order(desk.world.store, what, code, times)
+    return {"code": code, "next": times}

@@ -36,6 +36,8 @@ EXPANDABLE: Final[dict[str, str]] = {
     "account": "",
     "bank_account": "account",
     "capability": "account",
+    "transfer": "balance_transaction destination destination_payment source_transaction",
+    "transfer_reversal": "balance_transaction destination_payment_refund transfer",
     "balance": "",
 }
 EMPTY_LISTS: Final = frozenset({"sources", "subscriptions", "tax_ids"})

@@ -24,6 +24,7 @@ def from_hundredths(amount: int, currency: str) -> int:
 
 CATEGORIES: Final = {
     "payment": "charge",
+    "transfer_refund": "transfer_reversal",
     "payment_refund": "refund",
     "payment_failure_refund": "refund_failure",
     "refund_failure": "refund_failure",

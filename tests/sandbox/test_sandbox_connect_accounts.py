@@ -282,6 +282,8 @@ async def test_an_account_that_leaves_is_out_of_reach(connected: Any) -> None:
     assert connected.inbox.last("account.application.deauthorized")["object"]["object"] == "application"
     with pytest.raises(stripe.PermissionError):
         await connected.v1.accounts.retrieve_async(account.id)
+    with pytest.raises(stripe.InvalidRequestError, match="No such destination"):
+        await connected.v1.transfers.create_async({"amount": 1, "currency": "usd", "destination": account.id})
     for control in ("onboard", "restrict", "deauthorize"):
         assert (await connected.browser.post(f"/sandbox/accounts/{account.id}/{control}", json={})).status_code == 404
 
