@@ -1,4 +1,4 @@
-"""Controls that act as the owner of a connected account, or as Stripe."""
+"""Controls that act as the owner of a connected account, as Stripe, or as the account's bank."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.controls.desk import Desk, Unknown, control, locate, payer_call
 from sandbox.controls.forms import BadInput, read
 from sandbox.store import Json
 from sandbox.stripe import currencies, ledger
-from sandbox.stripe.connect import accounts, mishaps, onboarding, requirements, schedule
+from sandbox.stripe.connect import accounts, banks, mishaps, onboarding, payouts, requirements, schedule
 from sandbox.stripe.errors import StripeError
 from sandbox.wire import base_url
 from sandbox.world import Call, public
@@ -97,6 +97,13 @@ async def fail_transfers(desk: Desk, request: Request) -> Any:
     return await _order(desk, request, "transfers", "balance_insufficient", tuple(mishaps.REFUSALS))
 
 
+@control("POST", "/sandbox/payouts/fail")
+async def fail_payouts(desk: Desk, request: Request) -> Any:
+    """{"code": "account_closed", "next": 1}: the banks send the next payouts back, with any of Stripe's codes; next 0
+    takes it back."""
+    return await _order(desk, request, "payouts", "could_not_process", tuple(banks.FAILURES))
+
+
 async def _order(desk: Desk, request: Request, what: str, default: str, codes: tuple[str, ...]) -> Json:
     body = await read(request)
     code = body.text("code", default, among=codes)
@@ -104,3 +111,34 @@ async def _order(desk: Desk, request: Request, what: str, default: str, codes: t
     body.done()
     mishaps.order(desk.world.store, what, code, times)
     return {"code": code, "next": times}
+
+
+@control("POST", "/sandbox/payouts/{id}/pay")
+async def pay_payout(desk: Desk, request: Request) -> Any:
+    """{}: the payout arrives now, whatever its bank account's number says."""
+    (await read(request)).done()
+    call, payout = _payout(desk, request, ("pending", "in_transit"))
+    with call.store.transaction():
+        payout["_"]["failure"] = None
+        payouts.send(call, payout)
+        payouts.arrive(call, payout)
+    return public(payout)
+
+
+@control("POST", "/sandbox/payouts/{id}/fail")
+async def fail_payout(desk: Desk, request: Request) -> Any:
+    """{"code": "account_closed"}: the bank sends the payout back now, also one that was paid."""
+    body = await read(request)
+    code = body.text("code", "could_not_process", among=tuple(banks.FAILURES))
+    body.done()
+    call, payout = _payout(desk, request, ("pending", "in_transit", "paid"))
+    with call.store.transaction():
+        payouts.fail(call, payout, code)
+    return public(payout)
+
+
+def _payout(desk: Desk, request: Request, statuses: tuple[str, ...]) -> tuple[Call, Json]:
+    livemode, payout = locate(desk.world, request.path_params["id"], "payout")
+    if payout["status"] not in statuses:
+        raise BadInput(f"the payout is {payout['status']}")
+    return payer_call(desk, livemode, base_url(request, desk.public_url)), payout

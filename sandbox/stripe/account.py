@@ -10,7 +10,7 @@ from sandbox.store import Json, equals
 from sandbox.stripe import events, ids, ledger, params
 from sandbox.stripe.connect import accounts
 from sandbox.stripe.endpoints import endpoint, page
-from sandbox.stripe.errors import InvalidParameter
+from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.stripe.version import API_VERSION
 from sandbox.world import Call
 
@@ -89,8 +89,19 @@ def list_balance_transactions(call: Call, given: dict[str, Any]) -> Json:
     if "currency" in given:
         where.append(("json_extract(body, '$.currency') = ?", given["currency"]))
     if "payout" in given:
-        call.get(given["payout"], "payout", "payout")
+        _require_reconciled(call.get(given["payout"], "payout", "payout"))
+        where.append(("json_extract(body, '$._.payout') = ?", given["payout"]))
     return page(call, "balance_transaction", given, "/v1/balance_transactions", where)
+
+
+def _require_reconciled(payout: Json) -> None:
+    """What a payout is made of is known of automatic ones only, and not at once."""
+    if not payout["automatic"]:
+        raise InvalidRequest("Balance transaction history can only be filtered on automatic payouts, not manual.")
+    if payout["reconciliation_status"] != "completed":
+        raise InvalidRequest(
+            "Reconciliation on this payout is still in progress.", code="payout_reconciliation_not_ready"
+        )
 
 
 @endpoint("GET", "/v1/balance_transactions/{id}", connected=True)

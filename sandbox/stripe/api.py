@@ -37,6 +37,7 @@ from sandbox.stripe.connect import (  # noqa: F401
     account_calls,
     accounts,
     onboarding,
+    payout_calls,
     transfer_calls,
 )
 from sandbox.stripe.endpoints import Endpoint, match

@@ -24,6 +24,8 @@ def from_hundredths(amount: int, currency: str) -> int:
 
 CATEGORIES: Final = {
     "payment": "charge",
+    "payout_cancel": "payout_reversal",
+    "payout_failure": "payout_reversal",
     "transfer_refund": "transfer_reversal",
     "payment_refund": "refund",
     "payment_failure_refund": "refund_failure",

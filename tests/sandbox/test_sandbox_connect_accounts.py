@@ -354,3 +354,13 @@ async def test_acting_as_an_account(play: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="does not implement"):
         await play.v1.balance.retrieve_async({}, {"stripe_context": account.id})
     assert (await play.v1.customers.list_async()).data == []
+
+
+async def test_an_idempotency_key_is_the_accounts_that_it_is_used_in(play: Any) -> None:
+    first, second = [await vendor(play) for _ in range(2)]
+    key = {"idempotency_key": "one"}
+    for account in (first, second):
+        await play.control(f"accounts/{account.id}/adjust", amount=500, currency="usd")
+    wanted = {"amount": 500, "currency": "usd"}
+    made = [await play.v1.payouts.create_async(wanted, {**inside(each), **key}) for each in (first, second, first)]
+    assert made[0].id == made[2].id != made[1].id

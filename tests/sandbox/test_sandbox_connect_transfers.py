@@ -321,7 +321,7 @@ async def test_what_refuses_a_reversal(play: Any) -> None:
     made = await transfer(play, account, 1000)
     with pytest.raises(stripe.InvalidRequestError, match="greater than unreversed amount"):
         await reverse(play, made, 1001)
-    await play.control(f"accounts/{account.id}/adjust", amount=-600, currency="usd")
+    await play.v1.payouts.create_async({"amount": 600, "currency": "usd"}, inside(account))
     with pytest.raises(stripe.InvalidRequestError, match="insufficient available funds") as refused:
         await reverse(play, made, 401)
     assert (refused.value.code, refused.value.http_status) == ("balance_insufficient", 400)

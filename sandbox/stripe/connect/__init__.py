@@ -1,1 +1,1 @@
-"""Stripe Connect, as far as separate charges and transfers go: accounts, and transfers to them."""
+"""Stripe Connect, as far as separate charges and transfers go: accounts, transfers to them, their payouts."""
