@@ -32,6 +32,14 @@ class PaymentUnderway(Refusal):
         super().__init__(Fault("PAYMENT_IN_PROGRESS", message, ("orderId",), retryable=True))
 
 
+class OrderOfLink(Refusal):
+    """What a payment link sells stays as it is."""
+
+    def __init__(self, order_id: str) -> None:
+        message = f"Order {order_id} is what its payment link says: end the link, and make another."
+        super().__init__(Fault("ORDER_OF_LINK", message, ("orderId",)))
+
+
 class CheckoutInProgress(Refusal):
     """The PSP is being asked to open the session, or has not said what came of it."""
 
@@ -52,12 +60,14 @@ class PaymentConflicted(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """What decides: the order's status, its live payment's status if it has one, and whether one is conflicted."""
+    """What decides: the order's status, its live payment's status if it has one, whether one is conflicted, and whether
+    a payment link says what is sold."""
 
     order_id: str
     status: OrderStatus
     live: PaymentStatus | None
     conflicted: bool
+    of_link: bool
 
 
 _ASKING = frozenset({PaymentStatus.CREATED, PaymentStatus.UNKNOWN})
@@ -76,9 +86,13 @@ def _change(state: OrderState) -> Refusal | None:
     return _checkout(state)
 
 
+def _edit(state: OrderState) -> Refusal | None:
+    return OrderOfLink(state.order_id) if state.of_link else _change(state)
+
+
 _GUARDS: Mapping[OrderAction, Callable[[OrderState], Refusal | None]] = {
     OrderAction.CHECKOUT: _checkout,
-    OrderAction.EDIT: _change,
+    OrderAction.EDIT: _edit,
     OrderAction.CANCEL: _change,
 }
 

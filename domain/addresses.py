@@ -10,11 +10,19 @@ _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?=..){_LABEL}")
 
 
+def _can_be_named(email: str) -> bool:
+    """Whether the domain can stand in the DNS, with its letters of all the world written in ASCII."""
+    try:
+        return len(email.rpartition("@")[2].encode("idna")) <= 253
+    except UnicodeError:
+        return False
+
+
 def check_email(findings: Findings, given: str, *path: str) -> str:
     """The address as it is kept: without outer blanks, in small letters."""
     email = given.strip().lower()
     findings.unless(
-        len(email) <= 254 and _EMAIL.fullmatch(email) is not None and email.isprintable(),
+        len(email) <= 254 and _EMAIL.fullmatch(email) is not None and email.isprintable() and _can_be_named(email),
         "INVALID_EMAIL",
         f"{given[:80]!r} is no e-mail address.",
         *path,

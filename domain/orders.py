@@ -1,7 +1,7 @@
 """Orders: made before any payment, edited while nothing is paid, canceled when nobody can pay them any more."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -102,9 +102,11 @@ async def edit_order(
     items: Sequence[NewItem],
     cause: Cause,
     now: datetime,
+    by_payer: bool = False,
 ) -> None:
     """Replaces the items of an OPEN order. An open session is closed at the PSP first: if it was paid
-    meanwhile, the edit is refused; money that should still come on it goes back as a duplicate."""
+    meanwhile, the edit is refused; money that should still come on it goes back as a duplicate. An order of a payment
+    link is edited only `by_payer`, who names another amount."""
     order = await reading.fetch_one(
         "SELECT currency FROM orders WHERE id = $1 AND merchant_id = $2", order_id, merchant_id
     )
@@ -128,7 +130,7 @@ async def edit_order(
         facts = _facts(total, order["currency"])
         await _tell(unit, merchant_id, order_id, order["version"], "order.edited", facts, cause, now)
 
-    await _when_nobody_can_pay(gateways, merchant_id, order_id, OrderAction.EDIT, change, cause, now)
+    await _when_nobody_can_pay(gateways, merchant_id, order_id, OrderAction.EDIT, change, cause, now, by_payer=by_payer)
 
 
 async def cancel_order(gateways: Gateways, *, merchant_id: str, order_id: str, cause: Cause, now: datetime) -> None:
@@ -155,12 +157,14 @@ async def _when_nobody_can_pay(
     change: Callable[[Unit, Mapping[str, Any]], Awaitable[None]],
     cause: Cause,
     now: datetime,
+    *,
+    by_payer: bool = False,
 ) -> None:
     """Makes the change under the order's lock, with the open session, if there is one, closed at the PSP before."""
 
     async def work(unit: Unit) -> str | None:
         locked = await lock(unit, merchant_id, order_id)
-        guard(action, locked.state)
+        guard(action, replace(locked.state, of_link=False) if by_payer else locked.state)
         if locked.live is not None:
             return str(locked.live["id"])
         await change(unit, locked.order)
@@ -188,7 +192,7 @@ class Locked:
 async def lock(unit: Unit, merchant_id: str, order_id: str) -> Locked:
     """The merchant's order, locked; raises OrderNotFound."""
     order = await unit.fetch_one(
-        """SELECT id, customer_id, status, currency, total_minor, version, reference
+        """SELECT id, customer_id, status, currency, total_minor, version, reference, payment_link_id
              FROM orders WHERE id = $1 AND merchant_id = $2 FOR UPDATE""",
         order_id,
         merchant_id,
@@ -206,6 +210,7 @@ async def lock(unit: Unit, merchant_id: str, order_id: str) -> Locked:
         OrderStatus(order["status"]),
         PaymentStatus(live["status"]) if live else None,
         conflicted=any(row["status"] == PaymentStatus.CONFLICTED for row in tries),
+        of_link=order["payment_link_id"] is not None,
     )
     collected = sum(row["captured_minor"] for row in tries if row["superseded_at"] is None)
     return Locked(order, live, order["total_minor"] - collected, state)

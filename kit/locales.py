@@ -1,8 +1,10 @@
 """The locales that amounts and dates are written for."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time
 
 # Each locale that Babel loads stays in memory, so a stranger may choose among these only.
 _CODES = (
@@ -25,3 +27,9 @@ def known(name: str) -> str | None:
         return None
     parts = [given.language, given.script, given.territory if given.territory in _REGIONS else None]
     return "_".join(part for part in parts if part)
+
+
+def moment(time: datetime, locale: str) -> str:
+    """A date with its time, as a reader of the locale expects it; UTC, because nobody knows where the reader is."""
+    time = time.astimezone(UTC)
+    return f"{format_date(time, 'medium', locale)}, {format_time(time, 'short', locale=locale)} UTC"

@@ -53,10 +53,15 @@ class _Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         facts = " ".join(f"{name}={value}" for name, value in _facts(record).items())
-        line = f"{moment} {record.levelname:<7} {record.getMessage()} {facts}".rstrip()
+        line = _one_line(f"{moment} {record.levelname:<7} {record.getMessage()} {facts}".rstrip())
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return redact(line)
+
+
+def _one_line(text: str) -> str:
+    """Whatever strangers send cannot begin a line of its own, nor speak to the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

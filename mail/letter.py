@@ -3,15 +3,14 @@
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_datetime
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from domain.mails.outbox import Outgoing
-from kit import money
+from kit import locales, money
 from mail.wording import LANGUAGES, Language
 from models import TO_MERCHANT
 
@@ -117,12 +116,7 @@ def _values(facts: Mapping[str, Any], locale: str) -> Iterator[tuple[str, str | 
     yield "conflict", facts.get("conflict")
     yield "endpoint", facts.get("endpoint")
     for name in ("due_by", "expires_at"):
-        yield name, _moment(facts[name], locale) if name in facts else None
-
-
-def _moment(text: str, locale: str) -> str:
-    """UTC, because nobody knows where the reader is."""
-    return format_datetime(datetime.fromisoformat(text).astimezone(UTC), "medium", locale=locale) + " UTC"
+        yield name, locales.moment(datetime.fromisoformat(facts[name]), locale) if name in facts else None
 
 
 def _isolated(name: str) -> str:

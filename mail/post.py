@@ -9,6 +9,7 @@ import aiosmtplib
 from aiosmtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 from domain.mails.outbox import Outgoing
+from kit.redaction import redact
 from mail.letter import one_line
 from mail.message import compose
 
@@ -102,4 +103,4 @@ def _answer(error: SMTPResponseException) -> Exception:
 
 def _words(error: Exception) -> str:
     said = f"{error.code} {error.message}" if isinstance(error, SMTPResponseException) else str(error)
-    return one_line(said or type(error).__name__)
+    return one_line(redact(said or type(error).__name__))

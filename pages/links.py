@@ -60,7 +60,7 @@ async def pay_link(request: Request, link: Link) -> Response:
     except BadForm as bad:
         return _refused(request, link, bad.status, str(bad))
     if "again" in given and link.reusable:
-        return _remembering(request, link, _new_visit(), RedirectResponse(_path(link), 303))
+        return _remembering(request, link, secrets.token_hex(16), RedirectResponse(_path(link), 303))
     return await _pay(request, link, given)
 
 
@@ -178,24 +178,20 @@ def _amount(link: Link, given: Mapping[str, str]) -> int | None:
     return -1 if parsed is None else parsed
 
 
-def _new_visit() -> str:
-    """Nobody guesses it, and older ones sort before it."""
-    return f"{int(clock.now().timestamp() * 1000):012x}{secrets.token_hex(10)}"
-
-
 async def _visit(request: Request, link: Link, given: str = "") -> str:
     """The browser's visit; where it keeps no cookies, what the form says. Tabs that are opened at once each begin one
-    before they hear of each other: the browser remembers them all, and every tab goes on with the same."""
+    before they hear of each other: the browser remembers them all, and every tab goes on with the same. Browsers tell
+    first what they learned first, so the first is the same for all requests."""
     remembered = _remembered(request)
     if len(remembered) > 1:
         return await visits.to_go_on_with(link, remembered)
     known = (*remembered, given)
-    return next((visit for visit in known if _VISIT.fullmatch(visit)), None) or _new_visit()
+    return next((visit for visit in known if _VISIT.fullmatch(visit)), None) or secrets.token_hex(16)
 
 
 def _remembered(request: Request) -> list[str]:
     found = (_COOKIE.fullmatch(name) for name in request.cookies)
-    return sorted(match[1] for match in found if match)[:_MOST_REMEMBERED]
+    return [match[1] for match in found if match][:_MOST_REMEMBERED]
 
 
 def _remembering(request: Request, link: Link, visit: str, response: Response) -> Response:

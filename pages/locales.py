@@ -1,9 +1,6 @@
 """The payer's locale, for amounts and dates only: the texts are English."""
 
-from datetime import UTC, datetime
 from functools import lru_cache
-
-from babel.dates import format_datetime
 
 from kit import locales
 
@@ -19,11 +16,6 @@ def negotiate(accepted: str) -> str:
 def tag(locale: str) -> str:
     """The locale as HTML's lang attribute wants it."""
     return locale.replace("_", "-")
-
-
-def moment(time: datetime, locale: str) -> str:
-    """A date with its time, as a reader of the locale expects it; UTC, because nobody knows where the payer is."""
-    return format_datetime(time.astimezone(UTC), "medium", locale=locale) + " UTC"
 
 
 def _ranked(accepted: str) -> list[tuple[float, str]]:

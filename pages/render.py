@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from kit import money
+from kit.locales import moment
 from pages import locales
 from pages.assets import asset
 
@@ -76,7 +77,7 @@ def _money(locale: str, amount_minor: int, currency: str) -> Markup:
 
 
 def _moment(locale: str, time: datetime) -> Markup:
-    text = locales.moment(time, locale)
+    text = moment(time, locale)
     return Markup('<time lang="{}" datetime="{}"><bdi>{}</bdi></time>').format(
         locales.tag(locale), time.isoformat(timespec="seconds"), text
     )

@@ -34,6 +34,7 @@ _CODES = {
     "RETURN_URL_NOT_ALLOWED": "The URL is not on one of the merchant's origins.",
     "ORDER_ALREADY_PAID": "The order has all its money and does not change any more.",
     "ORDER_CANCELED": "The order was canceled and does not change any more.",
+    "ORDER_OF_LINK": "A payment link says what the order is for, and that stays as it is.",
     "PAYMENT_IN_PROGRESS": "A payment of the order has begun that cannot be called back; wait for its end.",
     "PAYMENT_CONFLICTED": "The PSP contradicts us about a payment of the order; somebody has to look into it first.",
     "CHECKOUT_IN_PROGRESS": "The PSP is being asked for the order's page right now. Try again in a moment.",

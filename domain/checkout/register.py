@@ -91,7 +91,7 @@ async def _reserve(unit: Unit, *, tokens: Tokens, start: Start, cause: Cause, no
         await _insert(unit, tokens, start, locked, payment_id, cause, now)
         step: _Next = _Ask(payment_id)
     else:
-        first = start.instrument is not None and earlier != {"payment_id": locked.live["id"]}
+        first = _makes_room(start, locked.live, earlier)
         step = await _continue(unit, start, locked.live, first, now)
         if first or isinstance(step, _Stale):
             return step
@@ -103,6 +103,13 @@ async def _reserve(unit: Unit, *, tokens: Tokens, start: Start, cause: Cause, no
     else:
         await idempotency.claim(unit, **key, body_digest=start.body_digest, answer=answer, now=now)
     return step
+
+
+def _makes_room(start: Start, live: Mapping[str, Any], earlier: Mapping[str, str] | None) -> bool:
+    """Whether the live payment is not what the caller wants, so that it ends before the caller's own begins."""
+    if start.instrument is not None:
+        return earlier != {"payment_id": live["id"]}
+    return start.part_minor not in (None, live["amount_minor"])
 
 
 async def _answered(unit: Unit, payment_id: str) -> _Next | None:
@@ -126,8 +133,7 @@ async def _continue(unit: Unit, start: Start, live: Mapping[str, Any], first: bo
     payment_id = live["id"]
     if live["status"] != PaymentStatus.OPEN:
         return _Ask(payment_id, first) if await ask.claim(unit, payment_id, now) else _Wait(payment_id)
-    other_part = start.part_minor not in (None, live["amount_minor"])
-    stale = first or other_part or decode_time(live["expires_at"]) <= now + _MARGIN
+    stale = first or decode_time(live["expires_at"]) <= now + _MARGIN
     return _Stale(payment_id) if stale else _Ready(payment_id)
 
 

@@ -91,7 +91,7 @@ async def update(
     endpoint_id: str, said: Mapping[str, Any], *, merchant_id: str, private_targets: bool, now: datetime
 ) -> None:
     """Changes what was said, for events that come from now on. Whoever enables an endpoint gets all that has happened
-    since it was disabled, and what was pending then."""
+    since it was disabled, what was pending then, and what was given up while it failed."""
     findings = Findings()
     columns = checked(findings, said, private_targets=private_targets)
     findings.refuse_if_any()
@@ -106,6 +106,7 @@ async def update(
             await _room_for_one(unit, merchant_id)
             changes |= {"disabled_reason": None, "disabled_at": None, "failing_since": None}
             changes |= {"due_at": now, "busy_until": now}
+            await _send_anew(unit, endpoint_id, row["failing_since"], now)
         if enabling is False and row["disabled_reason"] is None:
             changes |= {"disabled_reason": DisabledReason.MERCHANT.value, "disabled_at": now}
         await _change(unit, endpoint_id, changes, now)
@@ -217,13 +218,25 @@ async def _room_for_one(unit: Unit, merchant_id: str) -> int:
 
 async def _lock(unit: Unit, merchant_id: str, endpoint_id: str) -> dict[str, Any]:
     row = await unit.fetch_one(
-        "SELECT disabled_reason, secrets FROM webhook_endpoints WHERE merchant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        """SELECT disabled_reason, secrets, failing_since FROM webhook_endpoints
+            WHERE merchant_id = $1 AND id = $2 FOR NO KEY UPDATE""",
         merchant_id,
         endpoint_id,
     )
     if row is None:
         raise UnknownEndpoint(endpoint_id)
     return row
+
+
+async def _send_anew(unit: Unit, endpoint_id: str, failing_since: Any, now: datetime) -> None:
+    """What is pending is due, and what was given up since the endpoint began to fail; the schedule begins anew."""
+    await unit.execute(
+        """UPDATE webhook_deliveries SET status = 'pending', tries = 0, due_at = $2, updated_at = $2
+            WHERE endpoint_id = $1 AND (status = 'pending' OR (status = 'failed' AND attempted_at >= $3))""",
+        endpoint_id,
+        now,
+        failing_since or now,
+    )
 
 
 async def _change(unit: Unit, endpoint_id: str, columns: Mapping[str, Any], now: datetime) -> None:

@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 Fetch = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 _ORDERS = """SELECT o.id, o.status, o.currency, o.total_minor, o.version, o.reference, o.metadata, o.created_at,
-                    o.paid_at, c.id AS customer_id, c.email, c.name
+                    o.paid_at, o.payment_link_id, c.id AS customer_id, c.email, c.name
                FROM orders o LEFT JOIN customers c ON c.id = o.customer_id
               WHERE o.merchant_id = $1 AND o.id = ANY($2)"""
 _ITEMS = """SELECT i.order_id, i.product_id, i.name, i.quantity, i.unit_amount_minor, i.amount_minor
@@ -63,7 +63,7 @@ def _message(event: Row, order: dict[str, Any] | None, payment: dict[str, Any] |
 def _order(row: Row, items: Iterable[Row]) -> dict[str, Any]:
     customer = {"id": row["customer_id"], "email": row["email"], "name": row["name"]} if row["customer_id"] else None
     return {
-        **_told(row, "id", "currency", "total_minor", "version", "reference"),
+        **_told(row, "id", "currency", "total_minor", "version", "reference", "payment_link_id"),
         "status": row["status"].upper(),
         "metadata": decode_json(row["metadata"]),
         "customer": customer,

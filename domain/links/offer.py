@@ -44,6 +44,7 @@ class NewLink:
     due_at: datetime | None
     expires_at: datetime | None
     reminders: Sequence[int]
+    to_be_sent: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,9 @@ async def check(merchant_id: str, wanted: NewLink, capabilities: Capabilities, n
         "inParts",
     )
     _check_reminders(findings, wanted)
+    findings.unless(
+        wanted.customer is not None or not wanted.to_be_sent, "REQUIRED", "A link is sent to its customer.", "customer"
+    )
     findings.refuse_if_any()
     return Offer(
         purpose=purpose,

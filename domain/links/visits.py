@@ -155,7 +155,7 @@ async def standing(link: Link, visit: str, now: datetime) -> Standing:
 
 
 async def to_go_on_with(link: Link, remembered: Sequence[str]) -> str:
-    """The visit that a browser goes on with, of several that it remembers, oldest first: the one that has an order."""
+    """The visit that a browser goes on with, of several that it remembers: one that has an order, else the first."""
     row = await reading.fetch_one(
         "SELECT visit FROM orders WHERE payment_link_id = $1 AND visit = ANY($2) ORDER BY id LIMIT 1",
         link.link_id,
@@ -206,7 +206,7 @@ async def pay(
     if link.choice is not None and found.outstanding_minor != amount:
         items = [_chosen(link, amount)]
         await orders.edit_order(
-            gateways, merchant_id=link.merchant_id, order_id=order_id, items=items, cause=cause, now=now
+            gateways, merchant_id=link.merchant_id, order_id=order_id, items=items, cause=cause, now=now, by_payer=True
         )
     payment_id = await start_checkout(
         gateways,

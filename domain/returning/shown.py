@@ -218,5 +218,7 @@ def _decline(row: Mapping[str, Any], state: State) -> str | None:
 
 def _takes_payment(row: Mapping[str, Any]) -> bool:
     live = PaymentStatus(row["live_status"]) if row["live_status"] else None
-    state = OrderState(row["order_id"], OrderStatus(row["order_status"]), live, conflicted=row["conflicted"] > 0)
+    state = OrderState(
+        row["order_id"], OrderStatus(row["order_status"]), live, conflicted=row["conflicted"] > 0, of_link=False
+    )
     return actions.refusal(OrderAction.CHECKOUT, state) is None

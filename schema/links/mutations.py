@@ -224,6 +224,7 @@ def _wanted(input: PaymentLinkCreateInput) -> NewLink:
         due_at=input.due_at,
         expires_at=input.expires_at,
         reminders=input.reminders,
+        to_be_sent=input.send,
     )
 
 

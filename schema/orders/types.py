@@ -218,7 +218,8 @@ class Order(Node):
             self.id,
             self.status,
             next((status for status in tries if status in LIVE), None),
-            PaymentStatus.CONFLICTED in tries,
+            conflicted=PaymentStatus.CONFLICTED in tries,
+            of_link=self.link_id is not None,
         )
         found = {action: refusal(action, state) for action in OrderAction}
         return [

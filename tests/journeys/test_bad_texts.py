@@ -217,6 +217,7 @@ BAD_ADDRESSES = (
     *("ada@-example.com", "ada@example-.com", "ada@example.com.", "ada@[127.0.0.1]", "Ada <ada@example.com>"),
     *("ada@example.com, bob@example.com", "ada\u0000@example.com", "ada@exam\u202eple.com", "ada\n@example.com"),
     *("a" * 65 + "@example.com", "ada@" + "b" * 64 + ".com", "a@" + "b." * 130 + "com", '"ada"@example.com'),
+    "ada@" + "ß" * 40 + ".de",  # 80 letters once they are written in ASCII
 )
 
 

@@ -30,7 +30,7 @@ from tests.linking import (
     pay_at,
     token_at,
 )
-from tests.town import ERRORS, Shop, Town, eventually
+from tests.town import ERRORS, ORDER_UPDATE, Shop, Town, eventually
 from tests.unchanged import nothing_happens, outcome, told
 
 LINKS = "query { paymentLinks(first: 100) { nodes { id status } } }"
@@ -166,6 +166,46 @@ def test_an_invoice_is_paid_in_parts(town: Town, shop: Shop, payer: httpx.Client
     assert captured == [5000, 15000]
     printed = payer.get(made["invoiceUrl"])
     assert all(word in printed.text for word in ("Crate of tea", "Freight", "W-1", "€200.00", "Paid. Thank you."))
+
+
+def test_whoever_names_a_part_pays_that_part(town: Town, shop: Shop) -> None:
+    """Two of one buyer's people, at once: the page of one makes way for the other's, and nobody gets another amount."""
+    key = {"Authorization": "Bearer sk_test_x"}
+    for _ in range(4):
+        made = link(shop, inParts=True)
+
+        def press(amount: int, made: Any = made) -> int | None:
+            answer = httpx.post(made["url"], data={"amount": str(amount)}, timeout=30)
+            if "cs_test_" not in (address := answer.headers.get("location", "")):
+                return None
+            token = address.rstrip("/").rpartition("/")[2].partition("#")[0]
+            return int(town.http.get(f"{town.sandbox_url}{SESSIONS}/{token}", headers=key).json()["amount_total"])
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(press, (10, 25))
+        assert (first in {1000, None}, second in {2500, None}) == (True, True), (first, second)
+        assert {first, second} != {None}
+
+
+def test_an_order_of_a_link_is_what_the_link_says(shop: Shop, payer: httpx.Client) -> None:
+    made = link(shop)
+    go(payer, made)
+    (order,) = known(shop, made)["orders"]["nodes"]
+    items = [{"name": "Other", "quantity": 1, "unitAmount": euros(400)}]
+    with nothing_happens(shop):
+        changed = shop.ask(ORDER_UPDATE, input={"orderId": order["id"], "items": items})["orderUpdate"]
+        assert codes(changed) == ["ORDER_OF_LINK"]
+    actions = "query ($id: ID!) { order(id: $id) { actions { name enabled code } } }"
+    (edit,) = [a for a in shop.ask(actions, id=order["id"])["order"]["actions"] if a["name"] == "EDIT"]
+    assert (edit["enabled"], edit["code"]) == (False, "ORDER_OF_LINK")
+
+
+def test_a_link_for_nobody_is_not_made_to_be_sent(shop: Shop) -> None:
+    with nothing_happens(shop):
+        refused = create(shop, send=True, idempotencyKey="k")
+        assert [(e["code"], e["path"]) for e in refused["userErrors"]] == [("REQUIRED", ["customer"])]
+    again = create(shop, send=True, idempotencyKey="k", customer={"email": f"{uuid4().hex}@payer.example"})
+    assert (again["userErrors"], again["paymentLink"]["status"]) == ([], "ACTIVE")
 
 
 def test_what_is_paid_after_it_was_due_says_so(town: Town, shop: Shop, payer: httpx.Client) -> None:

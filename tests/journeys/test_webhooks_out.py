@@ -229,7 +229,10 @@ def test_gone_disables_at_once_and_tells_the_other_endpoints(shop: Shop, receive
         assert len(settled(shop, endpointId=endpoint_id)) == 3, "what happened meanwhile comes, too"
 
 
-def test_an_endpoint_that_fails_for_five_days_is_disabled_with_a_notice(shop: Shop, receiver: Receiver) -> None:
+@pytest.mark.parametrize("given_up", [False, True])
+def test_an_endpoint_that_fails_for_five_days_is_disabled_and_gets_all_once_it_is_back(
+    shop: Shop, receiver: Receiver, given_up: bool
+) -> None:
     receiver.answering = Answering(status=503)
     endpoint_id, _ = made(shop, receiver)
     shop.order()
@@ -241,6 +244,16 @@ def test_an_endpoint_that_fails_for_five_days_is_disabled_with_a_notice(shop: Sh
     notice = eventually(lambda: events(shop, filter={"types": ["webhook_endpoint.disabled"]})["nodes"])[0]
     assert notice["orderId"] is None
     assert notice["data"]["failingSince"] == known["failingSince"]
+    if given_up:
+        ended = "UPDATE webhook_deliveries SET status = 'failed', due_at = NULL WHERE endpoint_id = $1"
+        shop.town.call(reading.execute(ended, endpoint_id))
+    receiver.answering = Answering()
+    update(shop, endpoint_id, enabled=True)
+    log = eventually(
+        lambda: deliveries(shop, endpointId=endpoint_id),
+        lambda log: [delivery["status"] for delivery in log] == ["SUCCEEDED"] * 2,
+    )
+    assert sorted(delivery["attempts"] for delivery in log) == [1, 3], "the order, and the endpoint's own end"
 
 
 def test_who_asks_to_be_left_alone_is(shop: Shop, receiver: Receiver) -> None:

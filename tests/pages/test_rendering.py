@@ -8,6 +8,7 @@ import pytest
 
 from domain.refusals import Fault, Refusal
 from domain.returning.shown import RefundCause, Returned, Shown, State
+from kit.locales import moment
 from pages import locales, wording
 from pages.assets import STATIC, asset
 from tests.town import Town
@@ -96,7 +97,7 @@ def test_a_refusal_that_nobody_foresaw_has_words_too() -> None:
 )
 def test_a_locale_is_found_or_it_is_english(accepted: str, locale: str) -> None:
     assert locales.negotiate(accepted) == locale
-    assert locales.moment(datetime(2026, 3, 4, 5, 6, tzinfo=UTC), locale).endswith(" UTC")
+    assert moment(datetime(2026, 3, 4, 5, 6, tzinfo=UTC), locale).endswith(" UTC")
 
 
 def test_files_asked_for_by_their_hash_are_kept_for_good(town: Town) -> None:
