@@ -44,18 +44,24 @@ def formatted(amount_minor: int, currency: str, locale: str = "en") -> str:
 
 
 def parsed(text: str, currency: str) -> int | None:
-    """The minor units that a person typed, such as 1234, 1,234.50, 1.234,50 or 1 234,5; None for what is no amount.
+    """The minor units that a person typed, such as 1234, €1,234.50, 1.234,50 EUR or 1 234,5; None for no amount.
 
     The last mark is the decimal one if it stands once and leaves no more digits than the currency has decimals.
     """
-    found = _TYPED.fullmatch(text.strip())
-    if found is None or len(text) > _LONGEST_TYPED:
+    text = _without_currency(text.strip(), currency)
+    if _TYPED.fullmatch(text) is None or len(text) > _LONGEST_TYPED:
         return None
     digits = EXPONENTS[currency]
-    whole, mark, rest = text.strip().rpartition(max(",.", key=text.rfind)) if set(text) & set(",.") else ("", "", "")
+    whole, mark, rest = text.rpartition(max(",.", key=text.rfind)) if set(text) & set(",.") else ("", "", "")
     is_decimal = mark and text.count(mark) == 1 and len(rest) <= digits
     if mark and not is_decimal and (len(rest) != 3 or whole.startswith("0")):
         return None
     units, fraction = (whole, rest) if is_decimal else (text, "")
     minor = int(_GROUPING.sub("", units) or "0") * 10**digits + int(fraction.ljust(digits, "0") or "0")
     return minor if 0 < minor <= MAX_MINOR else None
+
+
+def _without_currency(text: str, currency: str) -> str:
+    for name in (currency, currency.lower(), get_currency_symbol(currency, "en")):
+        text = text.removeprefix(name).removesuffix(name).strip()
+    return text
