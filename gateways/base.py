@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from gateways.billing import Billing, BillingEvidence
+
 
 class Standing(StrEnum):
     """What the PSP says of a payment. Where we stand is a PaymentStatus; the two are not the same thing.
@@ -149,6 +151,9 @@ class EventKind(StrEnum):
     """What a PSP's message is about, as far as we listen."""
 
     PAYMENT = "payment"
+    SUBSCRIPTION = "subscription"
+    INVOICE = "invoice"
+    INVOICE_PAYMENT = "invoice_payment"
     UNREADABLE = "unreadable"
     OTHER = "other"
 
@@ -162,7 +167,7 @@ class GatewayEvent:
     token: str
     type: str
     kind: EventKind
-    evidence: Evidence | None
+    evidence: Evidence | BillingEvidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +286,7 @@ class Gateway(Protocol):
     name: str
     livemode: bool
     capabilities: Capabilities
+    billing: Billing
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         """Opens a hosted payment page. The same key and request give the same session, however often asked."""

@@ -66,6 +66,7 @@ class Mail(Model):
     order_id = fields.CharField(max_length=40, null=True)
     payment_id = fields.CharField(max_length=40, null=True)
     refund_id = fields.CharField(max_length=40, null=True)
+    subscription_id = fields.CharField(max_length=40, null=True)
     recipient = fields.CharField(max_length=254)
     locale = fields.CharField(max_length=20)
     facts = fields.JSONField[dict[str, Any]]()

@@ -1,0 +1,17 @@
+"""Takes in all that a PSP told of a subscription at once, each part through its own door."""
+
+from datetime import datetime
+from functools import partial
+
+from domain.events import Cause
+from domain.invoices import apply as invoices
+from domain.subscriptions import apply as subscriptions
+from gateways.billing import SubscriptionReport
+from kit.database.unit import unit_of_work
+
+
+async def record(report: SubscriptionReport, *, cause: Cause, now: datetime) -> None:
+    """The subscription first, then its invoices, oldest first."""
+    await unit_of_work(partial(subscriptions.apply, evidence=report.subscription, cause=cause, now=now))
+    for invoice in report.invoices:
+        await unit_of_work(partial(invoices.apply, evidence=invoice, cause=cause, now=now))
