@@ -23,8 +23,8 @@ _COLUMNS: Mapping[str, str] = {
     "products": "id, kind, name, description, created_at",
     "plans": "id, name, description, metadata, archived_at, created_at, updated_at",
     "subscriptions": "id, customer_id, plan_id, price_id, quantity, status, checkout_url, session_token, token,"
-    " expires_at, period_start, period_end, trial_end, cancel_at_period_end, cancel_at, paused_until, canceled_at, ended_at,"
-    " last_error, metadata, version, created_at, updated_at",
+    " expires_at, period_start, period_end, trial_end, cancel_at_period_end, cancel_at, paused_until, canceled_at,"
+    " ended_at, last_error, metadata, version, created_at, updated_at",
     "invoices": "id, subscription_id, customer_id, number, status, reason, currency, subtotal_minor, tax_minor,"
     " total_minor, due_minor, paid_minor, balance_before_minor, balance_after_minor, lines, period_start, period_end,"
     " attempts, next_attempt_at, requires_action, payment_url, order_id, issued_at, paid_at",

@@ -286,7 +286,11 @@ class Gateway(Protocol):
     name: str
     livemode: bool
     capabilities: Capabilities
-    billing: Billing
+
+    @property
+    def billing(self) -> Billing:
+        """Plans, subscriptions and invoices."""
+        ...
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         """Opens a hosted payment page. The same key and request give the same session, however often asked."""

@@ -1,1 +1,1 @@
-"""Subscriptions: how they begin, change and end, and what the PSP says of them."""
+"""Subscriptions: what may be done with them, what the PSP says of them, what customers may use because of them."""

@@ -58,9 +58,7 @@ class InvoiceLine:
         )
 
 
-@strawberry.type(
-    description="What is owed for a period of a subscription, or for a change of it. Drafts are not shown."
-)
+@strawberry.type(description="What is owed for a period of a subscription, or for a change of it.")
 class Invoice(Node):
     number: str | None = strawberry.field(description="The PSP's number, null for one without.")
     status: InvoiceStatus = strawberry.field(description="Where it stands.")
@@ -92,7 +90,7 @@ class Invoice(Node):
     @classmethod
     def of(cls, row: Row) -> "Invoice":
         currency, status = row["currency"], InvoiceStatus(row["status"])
-        amounts = {
+        amounts: dict[str, Any] = {
             name: money_of(row[f"{column}_minor"], currency)
             for name, column in (
                 *(("subtotal", "subtotal"), ("tax", "tax"), ("total", "total"), ("amount_due", "due")),

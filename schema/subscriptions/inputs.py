@@ -5,7 +5,7 @@ from enum import Enum
 
 import strawberry
 
-from domain.subscriptions.change import Proration
+from domain.billing.change import Proration
 from schema.enums import show
 from schema.orders.inputs import KEY, CustomerInput, MetadataInput
 
@@ -43,16 +43,16 @@ class SubscriptionStartInput:
     quantity: int = strawberry.field(default=1, description=_QUANTITY)
     payment_method_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="A saved method (pmt_…) of the customer's, to be charged at once and each period. Left out: a hosted"
-        " page is opened.",
+        description="A saved method (pmt_…) of the customer's, to be charged at once and each period. Left out: a"
+        " hosted page is opened.",
     )
     metadata: list[MetadataInput] = strawberry.field(
         default_factory=list, description="Up to 20 pairs to keep with the subscription."
     )
     return_url: str | None = strawberry.field(
         default=None,
-        description="Where the customer goes after subscribing, on one of the merchant's origins. Our own page when left"
-        " out.",
+        description="Where the customer goes after subscribing, on one of the merchant's origins. Our own page when"
+        " left out.",
     )
     cancel_url: str | None = strawberry.field(
         default=None, description="Where the customer goes who does not subscribe. Our own page when left out."

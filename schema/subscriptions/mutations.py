@@ -7,12 +7,12 @@ import strawberry
 from strawberry.types import Info
 
 from domain import idempotency, reads
+from domain.billing import alter, change, method, start
+from domain.billing.alter import Wish
+from domain.billing.change import Target
 from domain.checkout.places import Places
 from domain.refusals import Refusal
-from domain.subscriptions import alter, change, method, start
 from domain.subscriptions.actions import SubscriptionAction
-from domain.subscriptions.alter import Wish
-from domain.subscriptions.change import Target
 from gateways.billing import ChangePreview
 from kit import clock
 from kit.logs import bind
@@ -116,8 +116,8 @@ class SubscriptionChangePreviewPayload:
 @strawberry.type(description="The way to the page, or why there is none.")
 class SubscriptionMethodUpdatePayload:
     url: str | None = strawberry.field(
-        description="Where the customer leaves another instrument, at the PSP. It is short-lived: send the customer there"
-        " at once. Null when userErrors says why."
+        description="Where the customer leaves another instrument, at the PSP. It is short-lived: send the customer"
+        " there at once. Null when userErrors says why."
     )
     user_errors: list[SubscriptionUserError] = strawberry.field(description="Empty when all went well.")
 

@@ -53,9 +53,7 @@ class SubscriptionActionState:
     reason: str | None = strawberry.field(description="Why not; null when it is possible.")
 
 
-@strawberry.type(
-    description="A customer's agreement to a plan. The PSP bills it, and its word decides where it stands."
-)
+@strawberry.type(description="A customer's agreement to a plan. The PSP bills, and its word decides where it stands.")
 class Subscription(Node):
     status: SubscriptionStatus = strawberry.field(description="Where it stands.")
     quantity: int = strawberry.field(description="How many seats; 1 for a plan that is not sold by the seat.")
@@ -65,9 +63,7 @@ class Subscription(Node):
     trial_end: datetime | None = strawberry.field(description="When its trial ends or ended; null without one.")
     cancel_at_period_end: bool = strawberry.field(description="Whether it ends with the period.")
     cancel_at: datetime | None = strawberry.field(description="When it ends; null while no end is set.")
-    paused_until: datetime | None = strawberry.field(
-        description="When a pause ends by itself; null for none, or never."
-    )
+    paused_until: datetime | None = strawberry.field(description="When a pause ends by itself; null for never.")
     canceled_at: datetime | None = strawberry.field(description="When its end was decided; null while it was not.")
     ended_at: datetime | None = strawberry.field(description="When it ended, by the PSP's clock; null until then.")
     created_at: datetime = strawberry.field(description="When it was made here.")
@@ -128,7 +124,7 @@ class Subscription(Node):
         return Customer.of(row)
 
     @strawberry.field(
-        description="What the customer has to do: pay, or confirm at the bank, an invoice that is open. Null for nothing."
+        description="What the customer has to do: pay an invoice, or confirm it at the bank. Null for nothing."
     )
     async def next_action(self, info: Info) -> NextAction | None:
         owed = await context_of(info).load.open_invoices.load(self.id)
@@ -139,7 +135,7 @@ class Subscription(Node):
     @strawberry.field(description="When the PSP next tries to collect what is owed; null when it does not.")
     async def next_attempt_at(self, info: Info) -> datetime | None:
         owed = await context_of(info).load.open_invoices.load(self.id)
-        return min((_time(row["next_attempt_at"]) for row in owed if row["next_attempt_at"]), default=None)
+        return min((decode_time(row["next_attempt_at"]) for row in owed if row["next_attempt_at"]), default=None)
 
     @strawberry.field(
         description="A page for the customer: how it stands, what is owed, and the way to leave another instrument."

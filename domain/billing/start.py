@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain import customers, events, idempotency, saved_methods
+from domain.billing import ask
 from domain.checkout.places import Places, check_places
 from domain.checkout.requests import SESSION_LIFE
 from domain.events import Cause, NewEvent
@@ -14,7 +15,6 @@ from domain.payments.ask import NOTHING_MADE
 from domain.plans import register
 from domain.plans.manage import PlanArchived, PlanNotFound
 from domain.refusals import Fault, Findings, Refusal
-from domain.subscriptions import ask
 from domain.subscriptions.cadence import SETTLING
 from domain.tokens import Tokens
 from gateways.billing import SubscriptionRequest

@@ -4,11 +4,12 @@ import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.billing import ask
+from domain.billing.record import record
 from domain.events import Cause
 from domain.payments.ask import GatewayUnavailable, NothingMade
 from domain.payments.cadence import pause
-from domain.subscriptions import ask, cadence
-from domain.subscriptions.record import record
+from domain.subscriptions import cadence
 from gateways.base import GatewayError
 from gateways.registry import Gateways
 from kit.database import reading

@@ -5,13 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from domain.billing.alter import Wish, alter, locked, state_of
+from domain.billing.start import check_quantity, usable_plan
 from domain.events import Cause
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.plans import register
 from domain.refusals import Fault, Findings, Refusal
 from domain.subscriptions.actions import SubscriptionAction, guard
-from domain.subscriptions.alter import Wish, alter, locked, state_of
-from domain.subscriptions.start import check_quantity, usable_plan
 from domain.subscriptions.writing import Row
 from gateways.base import GatewayError, Refused
 from gateways.billing import Billing, ChangePreview, ChangeRequest, SubscriptionReport

@@ -1,10 +1,10 @@
 """The way for a customer to leave another instrument for what is billed."""
 
 from domain import saved_methods
+from domain.billing.alter import locked, state_of
 from domain.checkout.places import Places, check_places
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.subscriptions.actions import SubscriptionAction, guard
-from domain.subscriptions.alter import locked, state_of
 from domain.tokens import Tokens
 from gateways.base import GatewayError, Refused
 from gateways.registry import Gateways

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from domain.billing.record import record
 from domain.events import Cause
 from domain.payments.ask import LEASE, NOTHING_MADE, GatewayRefused, GatewayUnavailable, NothingMade
 from domain.refusals import Fault, Refusal
 from domain.subscriptions.apply import end_unbegun
-from domain.subscriptions.record import record
 from gateways.base import AnswerStored, Declined, GatewayError, OutcomeUnknown, Refused
 from gateways.billing import Billing, SubscriptionReport, SubscriptionRequest
 from gateways.registry import Gateways

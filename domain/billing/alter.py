@@ -6,14 +6,14 @@ from datetime import datetime
 from functools import partial
 
 from domain import idempotency
+from domain.billing.ask import SubscriptionInProgress
+from domain.billing.record import record
 from domain.events import Cause
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.refusals import Fault, Refusal
 from domain.subscriptions.actions import SubscriptionAction, SubscriptionState, guard
 from domain.subscriptions.apply import is_ending
-from domain.subscriptions.ask import SubscriptionInProgress
 from domain.subscriptions.cadence import SETTLING
-from domain.subscriptions.record import record
 from domain.subscriptions.writing import Row, lock
 from gateways.base import AnswerStored, Declined, GatewayError, Refused
 from gateways.billing import Billing, SubscriptionReport
