@@ -89,10 +89,7 @@ class Pages:
             except CardError as error:
                 form.errors["number"] = error.message
                 return self._page(call, session, form)
-            if session["mode"] == "setup":
-                intent = paying.set_up(call, session, method, payer)
-            else:
-                intent = paying.pay(call, session, method, payer, save=form.save)
+            intent = paying.attempt(call, session, method, payer, save=form.save)
         if intent["status"] == "requires_action":
             return go(intent["_"]["authorize_url"])
         return self._after(call, session["id"], intent, form)

@@ -13,6 +13,7 @@ from sandbox.hosted.money import locale_of, shown
 from sandbox.store import Json
 from sandbox.stripe import cards, methods, paying
 from sandbox.stripe import checkout as sessions
+from sandbox.stripe.billing import signup
 from sandbox.stripe.paying import success_url
 from sandbox.world import Call
 
@@ -23,6 +24,7 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+HEADINGS = {"setup": "Save a payment method for ", "subscription": "Subscribe to "}
 BUTTONS = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe"}
 LABELS = {
     "email": "Email",
@@ -76,7 +78,7 @@ def _order(call: Call, session: Json) -> Json:
         "lang": "en",
         "merchant": call.world.settings.merchant_name,
         "lines": lines,
-        "total": shown(session["amount_total"], session["currency"], locale) if session["mode"] == "payment" else "",
+        "total": "" if session["mode"] == "setup" else shown(session["amount_total"], session["currency"], locale),
         "cancel_url": session["cancel_url"],
         "livemode": call.livemode,
     }
@@ -89,12 +91,14 @@ def checkout(call: Call, session: Json, form: Form, notice: str | None) -> Json:
     free, setup = sessions.is_free(session), session["mode"] == "setup"
     kept = [{"id": each["id"], "title": titled(each)} for each in paying.saved_methods(call, session)]
     button = "Complete order" if free else "Save" if setup else f"{verb} {order['total']}"
+    if session["mode"] == "subscription":
+        button = "Start trial" if signup.has_trial(session) else "Subscribe"
     customer = call.find(session["customer"], "customer")
     return {
         **order,
         "action": f"/c/pay/{session['id']}",
         "attempt": session["_"]["attempts"],
-        **({"heading": f"Save a payment method for {order['merchant']}"} if setup else {}),
+        **({"heading": HEADINGS[session["mode"]] + order["merchant"]} if session["mode"] in HEADINGS else {}),
         "setup": setup,
         "saved": kept,
         "may_save": paying.may_save(session),

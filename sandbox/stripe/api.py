@@ -29,10 +29,17 @@ from sandbox.stripe import (  # noqa: F401  (the modules register their endpoint
     intents,
     params,
     payment_methods,
+    prices,
     radar,
     refunds,
     sessions,
     setup_intents,
+)
+from sandbox.stripe.billing import (  # noqa: F401  (as above)
+    invoice_calls,
+    item_calls,
+    previews,
+    subscription_calls,
 )
 from sandbox.stripe.endpoints import Endpoint, match
 from sandbox.stripe.idempotency import Remembered

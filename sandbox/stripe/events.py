@@ -12,7 +12,7 @@ from sandbox.world import Call, public
 
 
 def emit(call: Call, type: str, document: Json, previous: Json | None = None) -> Json:
-    """Records the event and queues its deliveries, in the call's transaction."""
+    """Records the event, dated by the sandbox's own clock, and queues its deliveries, in the call's transaction."""
     data: Json = {"object": public(document)}
     if previous is not None:
         data["previous_attributes"] = previous

@@ -222,6 +222,11 @@ def capture(call: Call, given: dict[str, Any], identifier: str) -> Json:
 )
 def cancel(call: Call, given: dict[str, Any], identifier: str) -> Json:
     intent = _waiting(call, identifier, payments.CANCELABLE, "cancel", own=True)
+    if intent["_"].get("invoice"):
+        raise InvalidRequest(
+            "You cannot cancel the PaymentIntent of an invoice directly. Void the invoice instead.",
+            code="payment_intent_unexpected_state",
+        )
     payments.cancel(call, intent, given.get("cancellation_reason"))
     return intent
 
