@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from domain import inbox
 from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
+from domain.subscriptions import writing as subscriptions
 
 _log = logging.getLogger(__name__)
 
@@ -17,6 +18,7 @@ JOBS: Mapping[str, str] = {
     refunds.TOPIC: "ask_refunds",
     inbox.TOPIC: "retry_inbox",
     mails.TOPIC: "send_mails",
+    subscriptions.TOPIC: "inquire_subscriptions",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""
 

@@ -118,7 +118,7 @@ def _tell(row: Row, change: Change, occurred_at: datetime | None, writing: Writi
     if begun and columns.keys() & set(_SCHEDULE) and "ended_at" not in columns:
         kind = "cancel_scheduled" if is_ending(after) else "cancel_withdrawn"
         writing.news.append(_news(kind, occurred_at, cancel_at=_text(after["cancel_at"] or after["period_end"])))
-    if not writing.news and columns.keys() - _SILENT:
+    if begun and not writing.news and columns.keys() - _SILENT:
         writing.news.append(_news("updated", occurred_at, **_period(after), paused_until=_text(after["paused_until"])))
 
 
