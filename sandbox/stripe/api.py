@@ -36,6 +36,7 @@ from sandbox.stripe import (  # noqa: F401  (the modules register their endpoint
     setup_intents,
 )
 from sandbox.stripe.billing import (  # noqa: F401  (as above)
+    clock_calls,
     invoice_calls,
     item_calls,
     previews,

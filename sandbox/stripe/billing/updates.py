@@ -206,7 +206,7 @@ def _changed_items(call: Call, subscription: Json, given: list[dict[str, Any]], 
 def _changed_item(call: Call, subscription: Json, old: Json | None, given: dict[str, Any], name: str, now: int) -> Json:
     period = subscriptions.period(subscription)
     # an item that gets another price keeps its quantity
-    quantity: int = given.get("quantity", old["quantity"] if old else 1)
+    quantity: int = {"quantity": old["quantity"] if old else 1, **given}["quantity"]
     if old and "price" not in given and "price_data" not in given:
         wanted = terms.Wanted(old["price"], quantity, given.get("metadata"))
     else:
