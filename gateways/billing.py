@@ -236,7 +236,6 @@ class ChangePreview:
     tax_minor: int
     total_minor: int
     due_minor: int
-    balance_after_minor: int
     at: datetime | None
 
 

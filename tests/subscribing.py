@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import uuid4
 
+from domain.billing import inquire
+from domain.events import Cause, CauseKind
+from kit import clock
 from tests.town import ERRORS, MONEY, Shop, eventually
 
 PRICE = f"""{{ id number amount {MONEY} interval intervalCount perSeat trialDays setupFee {MONEY} features }}"""
@@ -36,7 +39,7 @@ SUBSCRIPTION = f"query ($id: ID!) {{ subscription(id: $id) {{ {SUBSCRIPTION_FIEL
 ENTITLEMENTS = "query ($id: ID!) { entitlements(customerId: $id) { nodes { feature quantity } } }"
 PREVIEW = f"""mutation ($input: SubscriptionChangePreviewInput!) {{
   subscriptionChangePreview(input: $input) {{ preview {{
-    lines {LINE} subtotal {MONEY} tax {MONEY} total {MONEY} amountDue {MONEY} balanceAfter {MONEY} prorationDate
+    lines {LINE} subtotal {MONEY} tax {MONEY} total {MONEY} amountDue {MONEY} prorationDate
   }} {ERRORS} }} }}"""
 METHOD_UPDATE = f"""mutation ($input: SubscriptionMethodUpdateInput!) {{
   subscriptionMethodUpdate(input: $input) {{ url {ERRORS} }} }}"""
@@ -132,3 +135,32 @@ def entitlements(shop: Shop, customer_id: str) -> dict[str, int]:
 
 def types(shop: Shop, subscription_id: str) -> list[str]:
     return [event["type"] for event in timeline(shop, subscription_id)]
+
+
+def psp(shop: Shop, path: str, **params: Any) -> Any:
+    """What the PSP says itself."""
+    headers = {"Authorization": "Bearer sk_test_town"}
+    answer = shop.town.http.get(f"{shop.town.sandbox_url}/v1{path}", params=params, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def payer(shop: Shop, subscription: Any) -> str:
+    """The PSP's name of the customer."""
+    return str(psp(shop, f"/subscriptions/{subscription['token']}")["customer"])
+
+
+def advance(shop: Shop, subscription: Any, **how: Any) -> None:
+    """Moves the customer's own time at the PSP: by seconds or days, or past the next renewal with renew=True."""
+    shop.town.sandbox("POST", f"/customers/{payer(shop, subscription)}/advance", **how)
+
+
+def decline(shop: Shop, subscription: Any, code: str | None) -> None:
+    """What the customer's bank says from now on; None: yes."""
+    shop.town.sandbox("POST", f"/customers/{payer(shop, subscription)}/decline", code=code)
+
+
+def sweep(shop: Shop, subscription: Any) -> None:
+    """Reconciliation of one subscription, as when its time has come."""
+    cause = Cause(CauseKind.SWEEP, "test")
+    shop.town.call(inquire.inquire(shop.town.house.gateways, subscription["id"], cause=cause, now=clock.now()))

@@ -143,7 +143,7 @@ async def _ask(gateways: Gateways, row: Row, wish: Wish, call: Call, cause: Caus
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
     if report is not None:
-        await record(report, cause=cause, now=now)
+        await record(report, told_before=row["told_at"], cause=cause, now=now)
     await unit_of_work(partial(_done, wish=wish))
 
 

@@ -80,7 +80,7 @@ async def _ask(gateways: Gateways, row: dict[str, Any], cause: Cause, now: datet
         raise NothingMade
     await reading.execute("UPDATE subscriptions SET asked_at = NULL WHERE id = $1", row["id"])
     ours = replace(report.subscription, subscription_id=row["id"])
-    await record(replace(report, subscription=ours), cause=cause, now=now)
+    await record(replace(report, subscription=ours), told_before=None, cause=cause, now=now)
 
 
 async def _begun(

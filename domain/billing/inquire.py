@@ -55,11 +55,15 @@ async def _hear(gateways: Gateways, row: dict[str, Any], cause: Cause, now: date
             report = await billing.inquire(token=token, session_token=session_token)
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
-    await record(report, cause=cause, now=now)
+    told_before = decode_time(row["told_at"]) if row["told_at"] else None
+    await record(report, told_before=told_before, cause=cause, now=now)
 
 
 async def _next(subscription_id: str, now: datetime) -> datetime | None:
+    """What became doubtful meanwhile is asked once more."""
     row = await _row(subscription_id)
+    if row["inquire_at"] and decode_time(row["inquire_at"]) <= now:
+        return now
     again = cadence.next_inquiry(
         SubscriptionStatus(row["status"]),
         created_at=decode_time(row["created_at"]),
@@ -86,7 +90,8 @@ async def claim_due(now: datetime, limit: int) -> list[str]:
 
 async def _row(subscription_id: str) -> dict[str, Any]:
     row = await reading.fetch_one(
-        """SELECT id, gateway, status, token, session_token, expires_at, period_end, created_at,
+        """SELECT id, gateway, status, token, session_token, expires_at, period_end, told_at, inquire_at,
+                  created_at,
                   EXISTS (SELECT 1 FROM invoices i WHERE i.subscription_id = s.id AND i.status = 'open') AS owes
              FROM subscriptions s WHERE id = $1""",
         subscription_id,

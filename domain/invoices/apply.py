@@ -103,7 +103,7 @@ async def _plan(
     """Money whose payment is not known yet is asked about soon; else as the subscription's cadence has it."""
     if not all_told and invoice["status"] is InvoiceStatus.PAID and not await rows.is_collected(unit, invoice):
         writing.columns["inquire_at"] = now + cadence.SETTLING
-    elif subscription["inquire_at"] and subscription["inquire_at"] <= now + cadence.SETTLING:
+    elif cadence.is_settling(subscription["inquire_at"], now):
         writing.columns["inquire_at"] = cadence.next_inquiry(
             subscription["status"],
             created_at=subscription["created_at"],

@@ -28,11 +28,25 @@ async def apply(unit: Unit, evidence: SubscriptionEvidence, *, cause: Cause, now
     Applying it again changes nothing. Where it cannot be told whether it is old, the PSP is asked soon, by the worker.
     Raises NotYetKnown or Foreign, with nothing changed.
     """
+    await _apply(unit, await _locked(unit, evidence), evidence, cause, now)
+
+
+async def apply_answer(
+    unit: Unit, evidence: SubscriptionEvidence, *, told_before: datetime | None, cause: Cause, now: datetime
+) -> None:
+    """As `apply`, for what the PSP has answered: it is the present, unless something was heard since it was asked.
+    `told_before` is the row's `told_at` of then."""
     row = await _locked(unit, evidence)
+    await _apply(unit, row, evidence, cause, now, present=row["told_at"] == told_before)
+
+
+async def _apply(
+    unit: Unit, row: Row, evidence: SubscriptionEvidence, cause: Cause, now: datetime, *, present: bool = False
+) -> None:
     if evidence.livemode != row["livemode"] or evidence.account is not None:
         _log.error("The PSP tells of a subscription in another mode or account", extra={"subscription_id": row["id"]})
         return
-    change = fold(row, evidence)
+    change = fold(row, evidence, present=present)
     writing = Writing(columns=change.columns)
     await _take_price(unit, row, change)
     _tell(row, change, evidence.occurred_at, writing)
@@ -43,7 +57,7 @@ async def apply(unit: Unit, evidence: SubscriptionEvidence, *, cause: Cause, now
     if change.doubtful:
         writing.columns["inquire_at"] = now
         unit.after_commit(lambda: wake(TOPIC))
-    elif writing.columns:
+    elif writing.columns and not cadence.is_settling(row["inquire_at"], now):
         writing.columns["inquire_at"] = _next_inquiry(row | writing.columns, now)
     await finish(unit, row, writing, cause, now)
 

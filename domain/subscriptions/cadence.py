@@ -13,6 +13,11 @@ _TROUBLED = timedelta(hours=12)
 _RARELY = timedelta(days=3)
 
 
+def is_settling(inquire_at: datetime | None, now: datetime) -> bool:
+    """Whether the rest of what was told in part is waited for. What is due already is asked, whatever comes."""
+    return inquire_at is not None and now < inquire_at <= now + SETTLING
+
+
 def next_inquiry(
     status: SubscriptionStatus,
     *,

@@ -31,15 +31,16 @@ class Change:
     trial_ending: bool = False
 
 
-def fold(state: State, evidence: SubscriptionEvidence) -> Change:
-    """The change that the evidence brings; one without columns if it tells nothing new."""
+def fold(state: State, evidence: SubscriptionEvidence, *, present: bool = False) -> Change:
+    """The change that the evidence brings; one without columns if it tells nothing new. `present`: the PSP was asked,
+    and nothing has been heard of it since."""
     change = Change()
     for name in _LEARNED_ONCE:
         told = getattr(evidence, name)
         if told is not None and state[name] is None:
             change.columns[name] = told
     if evidence.terms is not None and state["token"] in (None, evidence.terms.token):
-        _fold_terms(state, evidence.terms, change)
+        _fold_terms(state, evidence.terms, change, present)
     elif evidence.page_expired and state["token"] is None and state["status"] == SubscriptionStatus.INCOMPLETE:
         _move(state, SubscriptionStatus.INCOMPLETE_EXPIRED, change)
     change.doubtful |= evidence.incomplete and state["told_at"] is None
@@ -47,7 +48,7 @@ def fold(state: State, evidence: SubscriptionEvidence) -> Change:
     return change
 
 
-def _fold_terms(state: State, terms: Terms, change: Change) -> None:
+def _fold_terms(state: State, terms: Terms, change: Change, present: bool) -> None:
     if state["status"] in SUBSCRIPTION_ENDED:
         return
     told = {name: getattr(terms, name) for name in _FACTS}
@@ -57,7 +58,7 @@ def _fold_terms(state: State, terms: Terms, change: Change) -> None:
         if state["told_at"] is None or terms.told_at > state["told_at"]:
             change.columns["told_at"] = terms.told_at
         return
-    newer = _is_newer(state, terms, status)
+    newer = present or _is_newer(state, terms, status)
     if newer is None:
         change.doubtful = True
     elif newer:
@@ -73,8 +74,6 @@ def _is_newer(state: State, terms: Terms, status: SubscriptionStatus) -> bool | 
     place = _place(state["status"], state["period_start"]), _place(status, terms.period_start)
     if place[0] != place[1]:
         return place[1] > place[0]
-    if terms.told_at == state["told_at"]:
-        return None
     return True if terms.told_at > state["told_at"] else None
 
 

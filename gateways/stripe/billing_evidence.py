@@ -102,6 +102,7 @@ def of_invoice(invoice: Object, **more: Any) -> InvoiceEvidence | None:
             "reason": _REASONS.get(invoice["billing_reason"] or "", "other"),
             "currency": currency.upper(),
             **_amounts(invoice),
+            "balance_after_minor": signed(invoice["ending_balance"] or 0, currency),
             "paid_minor": signed(invoice["amount_paid"], currency),
             "balance_before_minor": signed(invoice["starting_balance"] or 0, currency),
             "lines": lines,
@@ -126,7 +127,6 @@ def _amounts(invoice: Object) -> dict[str, int]:
         "tax_minor": sum(signed(tax["amount"], currency) for tax in invoice.get("total_taxes") or ()),
         "total_minor": signed(invoice["total"], currency),
         "due_minor": signed(invoice["amount_due"], currency),
-        "balance_after_minor": signed(invoice["ending_balance"] or 0, currency),
     }
 
 

@@ -87,7 +87,6 @@ class SubscriptionPreview:
     tax: Money = strawberry.field(description="The taxes, as the PSP gives them.")
     total: Money = strawberry.field(description="What it comes to; below 0 for a credit, which is kept as a balance.")
     amount_due: Money = strawberry.field(description="What would be collected.")
-    balance_after: Money = strawberry.field(description="The customer's balance after it; below 0 for a credit.")
     proration_date: datetime | None = strawberry.field(
         description="The moment it is computed for: give it to subscriptionChange, and these are the invoice's numbers."
         " Null where nothing depends on the moment."
@@ -102,7 +101,6 @@ class SubscriptionPreview:
             tax=money_of(preview.tax_minor, currency),
             total=money_of(preview.total_minor, currency),
             amount_due=money_of(preview.due_minor, currency),
-            balance_after=money_of(preview.balance_after_minor, currency),
             proration_date=preview.at,
         )
 
