@@ -69,7 +69,7 @@ async def worker(settings: Settings) -> None:
 def at_work(house: House) -> list[Coroutine[Any, Any, None]]:
     """All that a worker does, as coroutines to be run."""
     return [
-        run_jobs(house.redis_url, house.gateways, house.post, house.base_url),
+        run_jobs(house.redis_url, house.gateways, house.post, house.base_url, house.page_url),
         run_relay(house.hub),
         run_deliveries(house.hub, house.tokens, private_targets=house.private_targets),
     ]

@@ -35,8 +35,8 @@ _COLUMNS: Mapping[str, str] = {
     " fee_returned_minor, due_by, evidence, evidence_submitted_at, created_at, updated_at",
     "saved_methods": "id, customer_id, type, brand, last4, is_default, created_at, removed_at",
     "customers": "id, email, name, created_at",
-    "mails": "id, kind, order_id, payment_id, refund_id, recipient, locale, status, attempts, try_at, error,"
-    " created_at, sent_at",
+    "mails": "id, kind, order_id, payment_id, refund_id, subscription_id, recipient, locale, status, attempts, try_at,"
+    " error, created_at, sent_at",
     "webhook_endpoints": "id, url, description, event_types, conditions, mapping, failing_since, disabled_reason,"
     " disabled_at, created_at, updated_at",
     "webhook_deliveries": "id, endpoint_id, event_id, event_type, sequence, body, status, attempts, due_at,"

@@ -30,6 +30,10 @@ class Tokens:
         """The part of the address of a subscription's page, or of an invoice's, that nobody can guess."""
         return self._derive("page", subject_id)
 
+    def page_path(self, kind: str, subject_id: str) -> str:
+        """The path of a subscription's page or an invoice's, by the kind's name in addresses."""
+        return f"/{kind}/{subject_id}/{self.page_token(subject_id)}"
+
     def opens_page(self, subject_id: str, token: str) -> bool:
         return _same(token, self.page_token(subject_id))
 

@@ -20,7 +20,7 @@ from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
 from models.invoice import INVOICE_EDGES, Invoice, InvoiceReason, InvoiceStatus
 from models.link import SINGLE_VISIT, LinkStatus, PaymentLink
-from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
+from models.mail import ABOUT_SUBSCRIPTIONS, MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
@@ -41,6 +41,7 @@ from models.subscription import (
 from models.transitions import IllegalMove, advance
 
 __all__ = [
+    "ABOUT_SUBSCRIPTIONS",
     "AWAITING_RESPONSE",
     "DELIVERY_EDGES",
     "DISPUTE_EDGES",

@@ -22,10 +22,18 @@ class MailKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_DUE_SOON = "dispute_due_soon"
     PAYMENT_CONFLICTED = "payment_conflicted"
+    RENEWAL_FAILED = "renewal_failed"
+    TRIAL_ENDING = "trial_ending"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
 
 
 TO_MERCHANT: frozenset[MailKind] = frozenset(
     {MailKind.PAID, MailKind.DISPUTE_OPENED, MailKind.DISPUTE_DUE_SOON, MailKind.PAYMENT_CONFLICTED}
+)
+
+
+ABOUT_SUBSCRIPTIONS: frozenset[MailKind] = frozenset(
+    {MailKind.RENEWAL_FAILED, MailKind.TRIAL_ENDING, MailKind.SUBSCRIPTION_CANCELED}
 )
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 
 from kit import locales
 
@@ -24,6 +24,11 @@ def tag(locale: str) -> str:
 def moment(time: datetime, locale: str) -> str:
     """A date with its time, as a reader of the locale expects it; UTC, because nobody knows where the payer is."""
     return format_datetime(time.astimezone(UTC), "medium", locale=locale) + " UTC"
+
+
+def day(time: datetime, locale: str) -> str:
+    """A date, in UTC."""
+    return format_date(time.astimezone(UTC).date(), "medium", locale=locale)
 
 
 def _ranked(accepted: str) -> list[tuple[float, str]]:

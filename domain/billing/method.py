@@ -18,7 +18,7 @@ async def update_page(
     await check_places(merchant_id, places)
     row = await unit_of_work(lambda unit: locked(unit, merchant_id, subscription_id))
     guard(SubscriptionAction.UPDATE_METHOD, state_of(row))
-    own_page = f"{places.base_url}/subscriptions/{subscription_id}/{tokens.page_token(subscription_id)}"
+    own_page = places.base_url + tokens.page_path("subscriptions", subscription_id)
     customer_token = await saved_methods.gateway_customer(gateways, merchant_id, row["customer_id"])
     try:
         return await gateways[row["gateway"]].billing.method_page(

@@ -150,7 +150,7 @@ async def _request(
     )
     assert row is not None
     subscription_id = ids.new("sub", now)
-    own_page = f"{wanted.places.base_url}/subscriptions/{subscription_id}/{tokens.page_token(subscription_id)}"
+    own_page = wanted.places.base_url + tokens.page_path("subscriptions", subscription_id)
     return SubscriptionRequest(
         subscription_id=subscription_id,
         customer_token=customer_token,

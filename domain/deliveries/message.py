@@ -46,15 +46,12 @@ async def tell(fetch: Fetch, merchant_id: str, events: Sequence[Row]) -> list[di
     payments = {row["id"]: _payment(row) for row in await fetch(_PAYMENTS, merchant_id, payment_ids)}
     rows = await fetch(_SUBSCRIPTIONS, merchant_id, subscription_ids) if subscription_ids else ()
     subscriptions = {row["id"]: _subscription(row) for row in rows}
-    return [
-        _message(
-            event,
-            order=orders.get(event["subject_id"]),
-            payment=payments.get(event["payment_id"]),
-            subscription=subscriptions.get(event["subject_id"]),
-        )
+    about = [
+        {"order": orders.get(event["subject_id"]), "payment": payments.get(event["payment_id"])}
+        | ({"subscription": subscriptions[event["subject_id"]]} if event["subject_id"] in subscriptions else {})
         for event in events
     ]
+    return [_message(event, told) for event, told in zip(events, about, strict=True)]
 
 
 def encode(value: object) -> str:
@@ -68,7 +65,7 @@ def facts(data: Any) -> dict[str, Any]:
     return {_camel(name): value for name, value in known.items()}
 
 
-def _message(event: Row, **about: dict[str, Any] | None) -> dict[str, Any]:
+def _message(event: Row, about: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": event["id"],
         "type": event["type"],

@@ -32,6 +32,7 @@ class NewMail:
     order_id: str | None = None
     payment_id: str | None = None
     refund_id: str | None = None
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,9 @@ SELECT m.id, m.kind, m.recipient, m.locale, m.facts, m.status, m.attempts, m.err
 async def put(unit: Unit, merchant_id: str, mail: NewMail, now: datetime) -> str | None:
     """Owes the mail from the unit's commit on; its id, or None when its cause has made one of its kind already."""
     row = await unit.fetch_one(
-        """INSERT INTO mails (id, merchant_id, kind, cause, order_id, payment_id, refund_id, recipient, locale, facts,
-                              status, attempts, try_at, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $12)
+        """INSERT INTO mails (id, merchant_id, kind, cause, order_id, payment_id, refund_id, subscription_id,
+                              recipient, locale, facts, status, attempts, try_at, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $13)
            ON CONFLICT (cause, kind) DO NOTHING RETURNING id""",
         ids.new("mail", now),
         merchant_id,
@@ -72,6 +73,7 @@ async def put(unit: Unit, merchant_id: str, mail: NewMail, now: datetime) -> str
         mail.order_id,
         mail.payment_id,
         mail.refund_id,
+        mail.subscription_id,
         mail.recipient,
         mail.locale,
         dict(mail.facts),

@@ -116,7 +116,7 @@ class Invoice(Node):
     @strawberry.field(description="A page to print.")
     def page_url(self, info: Info) -> str:
         services = context_of(info).services
-        return f"{services.base_url}/invoices/{self.id}/{services.tokens.page_token(self.id)}"
+        return services.base_url + services.tokens.page_path("invoices", self.id)
 
     @guarded(Scope.ORDERS_READ, description="The order that its money pays; null while there is none to pay.")
     async def order(self, info: Info) -> Order | None:

@@ -143,7 +143,7 @@ class Subscription(Node):
     )
     def page_url(self, info: Info) -> str:
         services = context_of(info).services
-        return f"{services.base_url}/subscriptions/{self.id}/{services.tokens.page_token(self.id)}"
+        return services.base_url + services.tokens.page_path("subscriptions", self.id)
 
     @strawberry.field(description="What the merchant keeps with it.")
     def metadata(self) -> list[MetadataEntry]:
