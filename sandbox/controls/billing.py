@@ -22,10 +22,10 @@ DECLINES = (*cards.DECLINES, "authentication_required")
 
 @control("POST", "/sandbox/customers/{id}/advance")
 async def advance(desk: Desk, request: Request) -> Any:
-    """{"seconds": 3600}, {"days": 31}, {"to": 1798761600} or {"renew": true} moves the customer's own clock and does all
-    that comes due on the way: renewals, retries, ends of trials. A customer without a test clock gets one, which stands
-    still between the moves. "renew" goes to a minute after the next renewal was charged. Webhooks of each moment are
-    waited for before the next, unless "settle" is false."""
+    """{"seconds": 3600}, {"days": 31}, {"to": 1798761600} or {"renew": true} moves the customer's own clock and does
+    all that comes due on the way: renewals, retries, ends of trials. A customer without a test clock gets one, which
+    stands still between the moves. "renew" goes to a minute after the next renewal was charged. Webhooks of each moment
+    are waited for before the next, unless "settle" is false."""
     body = await read(request)
     livemode, customer = locate(desk.world, request.path_params["id"], "customer")
     call = desk.world.call(livemode)

@@ -65,14 +65,14 @@ def _ends_with_trial(call: Call, subscription: Json) -> bool:
     if behavior == "cancel":
         standing.end(call, subscription, "payment_failed")
     else:
-        pause(call, subscription)
+        pause(call, subscription, "trial_end_without_payment_method")
     return True
 
 
-def pause(call: Call, subscription: Json) -> None:
+def pause(call: Call, subscription: Json, reason: str) -> None:
     """No more periods and invoices until it is resumed."""
     now = clocks.now(call, subscription)
-    why = {"paused": {"subscription": {"type": "subscription"}, "transitioned_at": now, "type": "subscription"}}
+    why = {"paused": {"subscription": {"type": reason}, "transitioned_at": now, "type": "subscription"}}
     events.change(call, subscription, status="paused", status_details=why)
     clocks.forget(call, subscription)
     events.emit(call, "customer.subscription.paused", subscription)

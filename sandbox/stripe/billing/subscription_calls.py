@@ -161,7 +161,7 @@ def pause(call: Call, given: dict[str, Any], identifier: str) -> Json:
         raise InvalidRequest("Only subscriptions with billing_mode=flexible can be paused.")
     if subscription["status"] not in ("active", "trialing", "past_due"):
         raise InvalidRequest(f"A subscription that is {subscription['status']} can't be paused.")
-    renewals.pause(call, subscription)
+    renewals.pause(call, subscription, "pause_requested")
     return subscription
 
 
