@@ -288,9 +288,7 @@ class Gateway(Protocol):
     capabilities: Capabilities
 
     @property
-    def billing(self) -> Billing:
-        """Plans, subscriptions and invoices."""
-        ...
+    def billing(self) -> Billing: ...
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         """Opens a hosted payment page. The same key and request give the same session, however often asked."""

@@ -106,7 +106,7 @@ class Event(Node):
         row = await context_of(info).load.payment.load(self.payment_id) if self.payment_id else None
         return Payment.of(row) if row else None
 
-    @guarded(Scope.ORDERS_READ, description="The subscription as it is now, null for none.")
+    @guarded(Scope.PAYMENTS_READ, description="The subscription as it is now, null for none.")
     async def subscription(
         self, info: Info
     ) -> Annotated["Subscription", strawberry.lazy("schema.subscriptions.types")] | None:

@@ -22,12 +22,12 @@ class InvoiceFilter:
 
 @strawberry.type
 class InvoiceQueries:
-    @query(Scope.ORDERS_READ, description="An invoice; null when the merchant has none with this id.")
+    @query(Scope.PAYMENTS_READ, description="An invoice; null when the merchant has none with this id.")
     async def invoice(self, info: Info, id: InvoiceId) -> Invoice | None:
         row = await reads.by_id("invoices", context_of(info).merchant_id, known_id(id, "inv", "an invoice"))
         return Invoice.of(row) if row else None
 
-    @query(Scope.ORDERS_READ, description="The merchant's invoices, 25 unless first or last (1 to 100) says else.")
+    @query(Scope.PAYMENTS_READ, description="The merchant's invoices, 25 unless first or last (1 to 100) says else.")
     async def invoices(
         self,
         info: Info,

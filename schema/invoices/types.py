@@ -123,7 +123,7 @@ class Invoice(Node):
         row = await context_of(info).load.orders.load(self.order_id) if self.order_id else None
         return Order.of(row) if row else None
 
-    @guarded(Scope.ORDERS_READ, description="The subscription that it is of.")
+    @guarded(Scope.PAYMENTS_READ, description="The subscription that it is of.")
     async def subscription(
         self, info: Info
     ) -> Annotated["Subscription", strawberry.lazy("schema.subscriptions.types")]:

@@ -181,7 +181,7 @@ class Order(Node):
         row = await context_of(info).load.payment_links.load(self.link_id) if self.link_id else None
         return PaymentLink.of(row) if row else None
 
-    @guarded(*_MERCHANT, description="The invoice of a subscription that it is; null for none.")
+    @guarded(Scope.PAYMENTS_READ, description="The invoice of a subscription that it is; null for none.")
     async def invoice(self, info: Info) -> Annotated["Invoice", strawberry.lazy("schema.invoices.types")] | None:
         from schema.invoices.types import Invoice
 

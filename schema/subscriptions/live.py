@@ -29,7 +29,7 @@ class SubscriptionUpdate:
 @strawberry.type
 class SubscriptionLive:
     @live(
-        Scope.ORDERS_READ,
+        Scope.PAYMENTS_READ,
         description="Every event of the subscription, its invoices and its entitlements, once and in order. Without"
         " `after` the first message is the present; with it, everything since that cursor comes first.",
     )

@@ -22,12 +22,14 @@ class SubscriptionFilter:
 
 @strawberry.type
 class SubscriptionQueries:
-    @query(Scope.ORDERS_READ, description="A subscription; null when the merchant has none with this id.")
+    @query(Scope.PAYMENTS_READ, description="A subscription; null when the merchant has none with this id.")
     async def subscription(self, info: Info, id: SubscriptionId) -> Subscription | None:
         row = await reads.by_id("subscriptions", context_of(info).merchant_id, known_id(id, "sub", "a subscription"))
         return Subscription.of(row) if row else None
 
-    @query(Scope.ORDERS_READ, description="The merchant's subscriptions, 25 unless first or last (1 to 100) says else.")
+    @query(
+        Scope.PAYMENTS_READ, description="The merchant's subscriptions, 25 unless first or last (1 to 100) says else."
+    )
     async def subscriptions(
         self,
         info: Info,
@@ -44,7 +46,7 @@ class SubscriptionQueries:
         return await listed("subscriptions", context_of(info).merchant_id, stretch, conditions, Subscription.of)
 
     @query(
-        Scope.ORDERS_READ,
+        Scope.PAYMENTS_READ,
         description="What a customer may use now, because of all subscriptions together. A feature that is not here may"
         " not be used. Events `entitlement.granted`, `entitlement.changed` and `entitlement.revoked` tell of changes.",
     )

@@ -73,8 +73,8 @@ class Subscription(Node):
     )
     customer_id: strawberry.ID = strawberry.field(description="Who subscribes.")
     plan_id: strawberry.ID = strawberry.field(description="What was subscribed to.")
-    token: str | None = guarded(
-        Scope.PAYMENTS_READ, description="The PSP's name of it, or of the hosted page until it has begun; null before."
+    token: str | None = strawberry.field(
+        description="The PSP's name of it, or of the hosted page until it has begun; null before."
     )
     price_id: strawberry.Private[str]
     begun: strawberry.Private[bool]
@@ -105,7 +105,7 @@ class Subscription(Node):
             **times,
         )
 
-    @strawberry.field(description="What was subscribed to.")
+    @guarded(Scope.PRODUCTS_READ, description="What was subscribed to.")
     async def plan(self, info: Info) -> Plan:
         row = await context_of(info).load.plans.load(self.plan_id)
         assert row is not None
@@ -168,7 +168,7 @@ class Subscription(Node):
             for action, refused in found.items()
         ]
 
-    @guarded(Scope.ORDERS_READ, description="Its invoices, newest first. Drafts are not shown.")
+    @guarded(Scope.PAYMENTS_READ, description="Its invoices, newest first. Drafts are not shown.")
     async def invoices(self, info: Info, first: First = None, after: After = None) -> Connection[Invoice]:
         stretch = window(first, after, None, None, descending=True, key=row_id("inv"))
         conditions = [Condition("subscription_id", "=", self.id)]
