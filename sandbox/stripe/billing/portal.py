@@ -104,7 +104,7 @@ def default_configuration(call: Call) -> Json:
                     "mode": "at_period_end",
                     "proration_behavior": "none",
                 },
-                "subscription_pause": off,
+                "subscription_pause": {**off, "duration": {"interval_options": [], "type": "indefinite"}},
                 "subscription_update": {
                     **off,
                     "billing_cycle_anchor": None,
