@@ -87,6 +87,8 @@ def _require_changeable(subscription: Json, given: dict[str, Any]) -> None:
             "A canceled subscription can only update its cancellation_details and metadata.",
             code="invalid_canceled_subscription_fields",
         )
+    if subscription["pending_update"] and given.keys() & set(BILLED):
+        raise InvalidRequest("The subscription has a pending update: pay or void its invoice first.")
     if status == "incomplete" and not given.keys() <= WHILE_INCOMPLETE:
         raise InvalidRequest(
             "A subscription in status `incomplete` can only update its metadata and default payment method."
