@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from starlette.requests import Request
 
-from sandbox.controls.desk import Desk, control, locate
+from sandbox.controls.desk import Desk, control, locate, payer_call
 from sandbox.controls.forms import BadInput, Body, read
+from sandbox.controls.payments import method_of
 from sandbox.controls.time_and_state import FARTHEST
 from sandbox.store import Json
-from sandbox.stripe import cards
-from sandbox.stripe.billing import clock_calls, clocks, invoices, standing, subscriptions
-from sandbox.world import Call
+from sandbox.stripe import cards, methods, paying, setups
+from sandbox.stripe.billing import clock_calls, clocks, collection, invoices, portal, standing, subscriptions
+from sandbox.stripe.errors import StripeError
+from sandbox.wire import base_url
+from sandbox.world import Call, public
 
-AT_ONCE = 25
-"""Steps between two breaths, in which webhooks go out."""
+BREATH = 0.03
+"""Real seconds of work on a clock before webhooks and other calls have their turn."""
 DECLINES = (*cards.DECLINES, "authentication_required")
 
 
@@ -104,7 +108,7 @@ async def _run(desk: Desk, call: Call, clock: str, target: int, *, wait: bool) -
     steps = 0
     with call.store.transaction():
         clock_calls.begin(call, call.get(clock, "test_helpers.test_clock"), target)
-    while done := _some_steps(desk, call.livemode, clock, target, 1 if wait else AT_ONCE):
+    while done := _some_steps(desk, call.livemode, clock, target, 0 if wait else BREATH):
         steps += done
         if wait:
             await desk.sender.settle(desk.sender.timeout + 1, retries=False)
@@ -116,13 +120,63 @@ async def _run(desk: Desk, call: Call, clock: str, target: int, *, wait: bool) -
     return steps
 
 
-def _some_steps(desk: Desk, livemode: bool, clock: str, target: int, most: int) -> int:
-    done = 0
+def _some_steps(desk: Desk, livemode: bool, clock: str, target: int, seconds: float) -> int:
+    """Steps for about so long, at least one; how many there were to take."""
+    done, until = 0, time.monotonic() + seconds
     call = desk.world.call(livemode)
     with call.store.transaction():
-        while done < most and clocks.step(call, clock, target):
+        while clocks.step(call, clock, target):
             done += 1
+            if time.monotonic() >= until:
+                break
     return done
+
+
+@control("POST", "/sandbox/invoices/{id}/pay")
+async def pay(desk: Desk, request: Request) -> Any:
+    """Pays an open invoice on its page, as its payer would: {} with 4242..., or {"card"}, {"method"}, {"outcome"} and
+    {"three_d_secure"} as for a session; {"card": "pm_..."} is a method that its customer has saved."""
+    body = await read(request)
+    livemode, invoice = locate(desk.world, request.path_params["id"], "invoice")
+    call = payer_call(desk, livemode, base_url(request, desk.public_url))
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise BadInput(f"the invoice is {invoice['status']}")
+    try:
+        with call.store.transaction():
+            method, outcome = method_of(call, body, methods.available(invoice["currency"], allowed=None, excluded=[]))
+            body.done()
+            intent = collection.pay(call, invoice, method, off_session=False)
+            _answer(call, intent, outcome)
+    except StripeError as error:
+        raise BadInput(error.message) from error
+    return _told(call, "invoice", invoice["id"], intent)
+
+
+@control("POST", "/sandbox/portal_sessions/{id}/save")
+async def save(desk: Desk, request: Request) -> Any:
+    """Saves a card in the billing portal, as its customer would: {"card"} and {"three_d_secure"} as for a session."""
+    body = await read(request)
+    livemode, session = locate(desk.world, request.path_params["id"], "billing_portal.session")
+    call = payer_call(desk, livemode, base_url(request, desk.public_url))
+    try:
+        with call.store.transaction():
+            method, outcome = method_of(call, body, setups.offered(None, None, []))
+            body.done()
+            intent = portal.save_method(call, session, method)
+            _answer(call, intent, outcome)
+    except StripeError as error:
+        raise BadInput(error.message) from error
+    return _told(call, "customer", session["customer"], intent)
+
+
+def _answer(call: Call, intent: Json | None, outcome: str) -> None:
+    if intent and intent["status"] == "requires_action" and outcome != "abandon":
+        paying.finish_action(call, intent, agreed=outcome == "success")
+
+
+def _told(call: Call, kind: str, identifier: str, intent: Json | None) -> Json:
+    told = {kind: public(call.get(identifier, kind)), "error": paying.last_error(intent)}
+    return told | {intent["object"]: public(intent)} if intent else told
 
 
 @control("POST", "/sandbox/customers/{id}/decline")
@@ -140,8 +194,8 @@ async def decline(desk: Desk, request: Request) -> Any:
     livemode, customer = locate(desk.world, request.path_params["id"], "customer")
     call = desk.world.call(livemode)
     with call.store.transaction():
-        methods = call.store.linked(livemode, "payment_method", "customer", customer["id"])
-        for each in methods:
+        saved = call.store.linked(livemode, "payment_method", "customer", customer["id"])
+        for each in saved:
             each["_"]["bank_says"] = code
             call.save(each)
-    return {"code": code, "payment_methods": [each["id"] for each in methods]}
+    return {"code": code, "payment_methods": [each["id"] for each in saved]}

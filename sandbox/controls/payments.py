@@ -17,7 +17,7 @@ from sandbox.world import Call, public
 OUTCOMES = ("success", "failure", "processing", "abandon")
 
 
-def _method(call: Call, body: Body, offered: list[str]) -> tuple[Json, str]:
+def method_of(call: Call, body: Body, offered: list[str]) -> tuple[Json, str]:
     """The PaymentMethod that the body describes, and the outcome asked for."""
     type = body.text("method", "card", among=tuple(methods.BY_TYPE))
     outcome = body.text("outcome", "success", among=OUTCOMES)
@@ -79,7 +79,7 @@ def _pay(call: Call, session: Json, body: Body, payer: paying.Payer, *, late: bo
         body.done()
         paying.complete_free(call, session, payer)
         return _told(call, session["id"], None)
-    method, outcome = _method(call, body, session["payment_method_types"])
+    method, outcome = method_of(call, body, session["payment_method_types"])
     save = body.flag("save")
     body.done()
     if method["customer"] not in (None, session["customer"]):

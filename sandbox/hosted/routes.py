@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sandbox.controls.desk import Desk
-from sandbox.hosted import cardform, views
+from sandbox.hosted import billing, cardform, views
 from sandbox.hosted.answers import form_of, go, html, nothing_here, opened
 from sandbox.hosted.cardform import Form
 from sandbox.hosted.challenges import Challenges
@@ -32,6 +32,7 @@ def routes(desk: Desk) -> list[Route | Mount]:
         Route("/c/authorize/{intent}", challenges.show, methods=["GET"]),
         Route("/c/authorize/{intent}", challenges.answer, methods=["POST"]),
         Route("/c/receipts/{intent}", pages.receipt, methods=["GET"]),
+        *billing.routes(desk),
     ]
 
 

@@ -119,6 +119,96 @@ def checkout(call: Call, session: Json, form: Form, notice: str | None) -> Json:
     }
 
 
+def _bare(call: Call, visit: Json, form: Form, notice: str | None) -> Json:
+    """The payment form without a checkout session: what it needs beside what is sold, and where it leads."""
+    offered = [methods.BY_TYPE[type] for type in visit["payment_method_types"]]
+    kept = [{"id": each["id"], "title": titled(each)} for each in paying.saved_methods(call, visit)]
+    customer = call.find(visit["customer"], "customer") or {}
+    return {
+        "lang": "en",
+        "merchant": call.world.settings.merchant_name,
+        "livemode": call.livemode,
+        "attempt": 0,
+        "setup": visit["mode"] == "setup",
+        "saved": kept,
+        "may_save": False,
+        "methods": offered,
+        "accounts": {each.type: _test_accounts(each.type) for each in offered if each.account},
+        "chosen": _chosen(form, [*(each["id"] for each in kept), *visit["payment_method_types"]]),
+        "email": customer.get("email") or "unknown",
+        "values": form.again(),
+        "errors": form.errors,
+        "labels": LABELS,
+        "notice": notice,
+        "free": False,
+        "test_cards": [{"number": grouped(n), "title": cards.BY_NUMBER[n].title} for n in HELPERS],
+        "expires": "",
+    }
+
+
+def invoice(call: Call, document: Json, visit: Json, form: Form, notice: str | None) -> Json:
+    """The page of an invoice that can be paid."""
+    due = shown(document["amount_remaining"], document["currency"])
+    return {
+        **_bare(call, visit, form, notice),
+        **_billed(call, document),
+        "action": document["hosted_invoice_url"],
+        "button": f"Pay {due}",
+    }
+
+
+def _billed(call: Call, document: Json) -> Json:
+    lines = [
+        {
+            "name": line["description"],
+            "quantity": 1,
+            "each": None,
+            "amount": shown(line["amount"], line["currency"]),
+        }
+        for line in document["lines"]["data"]
+    ]
+    merchant = call.world.settings.merchant_name
+    return {
+        "heading": f"Invoice {document['number'] or ''} from {merchant}",
+        "lines": lines,
+        "total": shown(document["amount_due"], document["currency"]),
+        "cancel_url": None,
+    }
+
+
+def closed_invoice(call: Call, document: Json) -> Json:
+    """The page of an invoice that asks for nothing any more, or not yet."""
+    told = {
+        "paid": ("Invoice paid", "You have paid. There is nothing left to do."),
+        "void": ("Invoice void", "This invoice was withdrawn. There is nothing to pay."),
+        "draft": ("Not ready yet", "This invoice is still being made."),
+    }
+    title, text = told[document["status"]]
+    return {
+        **_billed(call, document),
+        "lang": "en",
+        "merchant": call.world.settings.merchant_name,
+        "livemode": call.livemode,
+        "title": title,
+        "done": document["status"] == "paid",
+        "text": text,
+        "onward": None,
+    }
+
+
+def portal(call: Call, session: Json, visit: Json, form: Form, notice: str | None, onward: str | None) -> Json:
+    """The page where a customer says what to charge from now on."""
+    return {
+        **_bare(call, visit, form, notice),
+        "action": session["url"],
+        "button": "Save",
+        "cancel_url": onward,
+        "heading": f"Your payment method for {call.world.settings.merchant_name}",
+        "lines": [],
+        "total": "",
+    }
+
+
 def _chosen(form: Form, choices: list[str]) -> str:
     return form.method if form.method in choices else choices[0]
 

@@ -39,6 +39,7 @@ from sandbox.stripe.billing import (  # noqa: F401  (as above)
     clock_calls,
     invoice_calls,
     item_calls,
+    portal,
     previews,
     subscription_calls,
 )

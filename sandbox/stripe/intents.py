@@ -67,6 +67,7 @@ def confirm_now(call: Call, intent: Json, given: dict[str, Any]) -> Json:
             "instead.",
             param="statement_descriptor",
         )
+    intent["_"].pop("on_page", None)
     intent["_"]["return_url"] = None if given.get("use_stripe_sdk") else given.get("return_url")
     unattended = given.get("error_on_requires_action", False)
     payments.attempt(call, intent, method, off_session=off_session, unattended=unattended)

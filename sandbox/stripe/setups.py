@@ -78,7 +78,7 @@ def make(call: Call, given: dict[str, Any], types: list[str]) -> Json:
         "single_use_mandate": None,
         "status": "requires_payment_method",
         "usage": given.get("usage", "off_session"),
-        "_": {"session": given.get("session"), "subscription": given.get("subscription")},
+        "_": {name: given.get(name) for name in ("session", "subscription", "portal")},
     }
     call.insert(intent)
     events.emit(call, "setup_intent.created", intent)

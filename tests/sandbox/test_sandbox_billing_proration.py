@@ -238,6 +238,39 @@ async def test_a_change_that_can_not_be_paid(play: Any, april: Any) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("paid", [True, False])
+async def test_a_change_waits_until_it_is_paid(play: Any, april: Any, paid: bool) -> None:
+    """pending_if_incomplete: the old plan goes on; paid within 23 hours it is the new one, else the change is gone"""
+    better = await billing.plan(play, 6000, name="Better")
+    await play.control(f"customers/{april.customer}/decline", code="insufficient_funds")
+    change = {
+        "items": [{"id": item_of(april), "price": better.id}],
+        "proration_behavior": "always_invoice",
+        "payment_behavior": "pending_if_incomplete",
+    }
+    waiting = await play.v1.subscriptions.update_async(april.id, {**change, "expand": ["latest_invoice"]})
+    assert (waiting.status, waiting["items"].data[0].price.unit_amount) == ("active", 3000)
+    assert waiting.pending_update.subscription_items[0].price.unit_amount == 6000
+    assert (waiting.latest_invoice.total, waiting.latest_invoice.status) == (1500, "open")
+    if paid:
+        await play.control(f"invoices/{waiting.latest_invoice.id}/pay")
+    await play.control(f"customers/{april.customer}/advance", seconds=23 * 3600)
+    after = await play.v1.subscriptions.retrieve_async(april.id, {"expand": ["latest_invoice"]})
+    assert (after.status, after.pending_update) == ("active", None)
+    assert after["items"].data[0].price.unit_amount == (6000 if paid else 3000)
+    assert after.latest_invoice.status == ("paid" if paid else "void")
+    upcoming = await play.v1.invoices.create_preview_async({"subscription": april.id})
+    assert upcoming.total == (6000 if paid else 3000)
+    types = await play.settle()
+    told = "applied" if paid else "expired"
+    assert f"customer.subscription.pending_update_{told}" in types
+    with pytest.raises(stripe.InvalidRequestError, match="description"):
+        await play.v1.subscriptions.update_async(
+            april.id, {"payment_behavior": "pending_if_incomplete", "description": "x"}
+        )
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -155,11 +155,14 @@ def _attempted(call: Call, invoice: Json, **changes: Any) -> bool:
 
 def _failed(call: Call, invoice: Json, intent: Json | None) -> None:
     """Declined, or nothing to charge, or the bank wants to see the payer first."""
-    error = intent["last_payment_error"] if intent else None
     waits = intent is not None and intent["status"] == "requires_action"
+    if waits and not invoice["_"].get("automatic"):
+        # the payer is there, and on the way to their bank: nothing has failed yet
+        events.emit(call, "invoice.payment_action_required", invoice)
+        return
     if intent and not waits:
-        refused = error["payment_method"]["id"] if error and dunning.is_hard(error) else None
-        invoice["_"]["refused"] = refused
+        error = intent["last_payment_error"]
+        invoice["_"]["refused"] = error["payment_method"]["id"] if dunning.is_hard(error) else None
     planned, counts = _plan(call, invoice)
     _attempted(call, invoice, next_payment_attempt=planned)
     if waits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox.store import Json
@@ -12,6 +13,16 @@ from sandbox.world import Call
 LIVE: Final = ("active", "past_due", "trialing", "unpaid", "paused")
 OVER: Final = ("canceled", "incomplete_expired")
 UNPAID: Final = ("incomplete", "past_due", "unpaid")
+
+
+Closed = Callable[[Call, Json, Json], None]
+CLOSED: list[Closed] = []
+
+
+def when_closed(run: Closed) -> Closed:
+    """Registers run(call, subscription, invoice), for invoices that ask for nothing any more."""
+    CLOSED.append(run)
+    return run
 
 
 def of(call: Call, invoice: Json) -> Json | None:
@@ -38,6 +49,8 @@ def invoice_closed(call: Call, invoice: Json, method: str | None = None) -> None
     if method and settings.get("save_default_payment_method") == "on_subscription":
         changes["default_payment_method"] = method
     put(call, subscription, **changes)
+    for run in CLOSED:
+        run(call, subscription, invoice)
     tell_session(call, subscription, invoice)
 
 
@@ -47,7 +60,7 @@ def in_trial(call: Call, subscription: Json) -> bool:
 
 def invoice_failed(call: Call, invoice: Json) -> None:
     subscription = of(call, invoice)
-    if subscription and subscription["status"] == "active":
+    if subscription and subscription["status"] == "active" and not subscription["pending_update"]:
         put(call, subscription, status="past_due")
 
 

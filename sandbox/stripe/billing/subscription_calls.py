@@ -6,7 +6,17 @@ from typing import Any
 
 from sandbox.store import Json, equals
 from sandbox.stripe import customers, params
-from sandbox.stripe.billing import clocks, renewals, signup, standing, subscription_form, subscriptions, terms, updates
+from sandbox.stripe.billing import (
+    clocks,
+    pending,
+    renewals,
+    signup,
+    standing,
+    subscription_form,
+    subscriptions,
+    terms,
+    updates,
+)
 from sandbox.stripe.billing.terms import Terms
 from sandbox.stripe.endpoints import endpoint, page, slice_of
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
@@ -133,7 +143,8 @@ def retrieve(call: Call, given: dict[str, Any], identifier: str) -> Json:
 def update(call: Call, given: dict[str, Any], identifier: str) -> Json:
     subscription = call.get(identifier, "subscription")
     require_method(call, call.get(subscription["customer"], "customer"), given)
-    updates.update(call, subscription, given)
+    waits = given.get("payment_behavior") == "pending_if_incomplete"
+    (pending if waits else updates).update(call, subscription, given)
     return call.get(identifier, "subscription")
 
 

@@ -43,7 +43,7 @@ def update(call: Call, subscription: Json, given: dict[str, Any]) -> None:
     if invoice["collection_method"] == "send_invoice":
         return
     intent = collection.charge(call, invoice, off_session=given.get("off_session", False))
-    if behavior in ("error_if_incomplete", "pending_if_incomplete"):
+    if behavior == "error_if_incomplete":
         if intent is None:
             raise signup.no_method()
         signup.require_paid(intent)
@@ -54,7 +54,7 @@ def apply(call: Call, subscription: Json, given: dict[str, Any]) -> Json | None:
     _require_changeable(subscription, given)
     last = subscriptions.period(subscription)
     changes = _simple(call, subscription, given)
-    change = _billed(call, subscription, given)
+    change = billed(call, subscription, given)
     changes |= change.fields
     standing.put(call, subscription, **changes)
     customer = call.get(subscription["customer"], "customer")
@@ -87,6 +87,8 @@ def _require_changeable(subscription: Json, given: dict[str, Any]) -> None:
             "A canceled subscription can only update its cancellation_details and metadata.",
             code="invalid_canceled_subscription_fields",
         )
+    if subscription["pending_update"] and given.keys() & set(BILLED):
+        raise InvalidRequest("The subscription has a pending update: pay or void its invoice first.")
     if status == "incomplete" and not given.keys() <= WHILE_INCOMPLETE:
         raise InvalidRequest(
             "A subscription in status `incomplete` can only update its metadata and default payment method."
@@ -150,7 +152,8 @@ class Change:
     new_period: bool = False
 
 
-def _billed(call: Call, subscription: Json, given: dict[str, Any]) -> Change:
+def billed(call: Call, subscription: Json, given: dict[str, Any]) -> Change:
+    """What the parameters change of what is billed. Raises InvalidParameter and InvalidRequest."""
     extras = terms.extras(call, given)
     if not any(name in given for name in BILLED if name != "add_invoice_items"):
         return Change({}, [], extras, invoice_now=bool(extras) and given.get("proration_behavior") == "always_invoice")
