@@ -61,6 +61,16 @@ async def alter(gateways: Gateways, wish: Wish, call: Call, *, cause: Cause, now
         await run_to_end(_ask(gateways, row, wish, call, cause, now))
 
 
+async def is_known(wish: Wish) -> bool:
+    """Whether the key was used for it before; then nothing is to be checked again."""
+
+    async def work(unit: Unit) -> bool:
+        key = {"merchant_id": wish.merchant_id, "mutation": wish.mutation, "key": wish.idempotency_key}
+        return await idempotency.recall(unit, **key, body_digest=wish.body_digest) is not None
+
+    return await unit_of_work(work)
+
+
 async def cancel(gateways: Gateways, wish: Wish, *, at_period_end: bool, cause: Cause, now: datetime) -> None:
     """Ends it, now or with the period that is paid. One that has not begun is ended at once."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from domain.billing.alter import Wish, alter, locked, state_of
+from domain.billing.alter import Wish, alter, is_known, locked, state_of
 from domain.billing.start import check_quantity, usable_plan
 from domain.events import Cause
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
@@ -43,9 +43,7 @@ async def preview(
     gateways: Gateways, *, merchant_id: str, subscription_id: str, target: Target, now: datetime
 ) -> ChangePreview:
     """What the change would be invoiced with; nothing is changed. Raises a Refusal as `change` would."""
-    row = await unit_of_work(lambda unit: locked(unit, merchant_id, subscription_id))
-    guard(SubscriptionAction.CHANGE, state_of(row))
-    request = await _request(gateways, merchant_id, row, target, now)
+    row, request = await _checked(gateways, merchant_id, subscription_id, target, now)
     if request is None:
         raise Refusal(Fault("NOTHING_TO_CHANGE", "It has that plan and quantity already."))
     try:
@@ -58,12 +56,23 @@ async def preview(
 
 async def change(gateways: Gateways, wish: Wish, target: Target, *, cause: Cause, now: datetime) -> None:
     """Changes it. What it costs NOW is collected at once, or nothing is changed: ChangeDeclined."""
+    if not await is_known(wish):
+        await _checked(gateways, wish.merchant_id, wish.subscription_id, target, now)
 
     async def call(billing: Billing, row: Row, key: str) -> SubscriptionReport | None:
         request = await _request(gateways, wish.merchant_id, row, target, now)
         return await billing.change(request, idempotency_key=key) if request else None
 
     await alter(gateways, wish, call, cause=cause, now=now)
+
+
+async def _checked(
+    gateways: Gateways, merchant_id: str, subscription_id: str, target: Target, now: datetime
+) -> tuple[Row, ChangeRequest | None]:
+    """Raises a Refusal for what may not be done, or makes no sense."""
+    row = await unit_of_work(lambda unit: locked(unit, merchant_id, subscription_id))
+    guard(SubscriptionAction.CHANGE, state_of(row))
+    return row, await _request(gateways, merchant_id, row, target, now)
 
 
 async def _request(
