@@ -30,7 +30,7 @@ async def state(desk: Desk, request: Request) -> Any:
         "objects": {row["kind"]: row["n"] for row in counts},
         "deliveries": {row["state"]: row["n"] for row in deliveries},
         "in_flight": len(desk.sender.in_flight),
-        "due": [dict(row) for row in store.all("SELECT at, job, subject FROM due ORDER BY at LIMIT 50")],
+        "due": [dict(row) for row in store.all("SELECT at, job, subject, clock FROM due ORDER BY at LIMIT 50")],
     }
 
 

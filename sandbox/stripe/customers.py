@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.store import Json, equals
 from sandbox.stripe import events, ids, params, tender
-from sandbox.stripe.billing import clocks
+from sandbox.stripe.billing import clocks, standing
 from sandbox.stripe.cards import GENERIC
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import CardError, InvalidRequest, NotFound, missing
@@ -210,6 +210,9 @@ def update(call: Call, given: dict[str, Any], identifier: str) -> Json:
 @endpoint("DELETE", "/v1/customers/{id}")
 def delete(call: Call, given: dict[str, Any], identifier: str) -> Json:
     customer = alive(call, identifier, "id")
+    for each in call.store.linked(call.livemode, "subscription", "customer", identifier):
+        if each["status"] not in standing.OVER:
+            standing.end(call, each, "cancellation_requested")
     events.emit(call, "customer.deleted", customer)
     for method in call.store.linked(call.livemode, "payment_method", "customer", identifier):
         method["_"]["spent"] = True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.store import Json, equals
+from sandbox.store import Json
 from sandbox.stripe import customers, events, ids, params
-from sandbox.stripe.billing import clocks, standing
+from sandbox.stripe.billing import clocks
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.world import Call
@@ -86,12 +86,8 @@ def finish(call: Call, identifier: str, target: int) -> Json:
 def delete(call: Call, given: dict[str, Any], identifier: str) -> Json:
     """Its customers go with it, and their subscriptions end."""
     clock = call.get(identifier, "test_helpers.test_clock")
-    for kind in ("subscription", "customer"):
-        for each in call.store.select(call.livemode, kind, [(equals("test_clock"), identifier)], order="ASC"):
-            if kind == "customer":
-                customers.delete(call, {}, each["id"])
-            elif each["status"] not in standing.OVER:
-                standing.end(call, each, "cancellation_requested")
+    for each in call.store.linked(call.livemode, "customer", "test_clock", identifier):
+        customers.delete(call, {}, each["id"])
     events.emit(call, "test_helpers.test_clock.deleted", clock)
     call.store.run("DELETE FROM due WHERE clock = ?", identifier)
     call.store.run("DELETE FROM objects WHERE livemode = ? AND id = ?", call.livemode, identifier)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sandbox.store import Json
 from sandbox.stripe import events
-from sandbox.stripe.billing import clocks, collection, dunning, prorations, renewals, standing, subscriptions, updates
+from sandbox.stripe.billing import clocks, collection, dunning, renewals, standing, subscriptions, updates
 from sandbox.stripe.errors import CardError, InvalidParameter
 from sandbox.world import Call
 
@@ -42,17 +42,11 @@ def update(call: Call, subscription: Json, given: dict[str, Any]) -> None:
 
 def _hold(call: Call, subscription: Json, given: dict[str, Any]) -> None:
     """The subscription stays as it is; the change is kept beside it, with an open invoice."""
-    customer, now = call.get(subscription["customer"], "customer"), clocks.now(call, subscription)
     shadow = copy.deepcopy(subscription)
     change = updates.billed(call, shadow, given)
     shadow |= change.fields
-    for extra in change.extras:
-        subscriptions.add_extra(call, customer, shadow, extra, now)
-    for each in change.prorations:
-        prorations.make_item(call, customer, shadow, each, now)
-    drawn = renewals.lines_of_period(call, shadow) if change.new_period else []
-    period = (subscriptions.period(subscription)[0], now)
-    invoice = subscriptions.bill(call, customer, shadow, drawn, now=now, reason="subscription_update", period=period)
+    invoice = updates.draw(call, shadow, change, subscriptions.period(subscription))
+    assert invoice is not None
     kept = {"fields": change.fields, "billed": shadow["_"]["billed"], "invoice": invoice["id"]}
     subscription["_"]["pending"] = kept
     expires = dunning.expires_at(call, subscription)

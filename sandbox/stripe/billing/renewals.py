@@ -84,11 +84,9 @@ def begin_period(call: Call, subscription: Json, last: tuple[int, int]) -> None:
     status = "active" if subscription["status"] == "trialing" else subscription["status"]
     _, until = periods.period_at(subscription["billing_cycle_anchor"], subscriptions.recurring_of(subscription), end)
     data = subscriptions.with_period(subscriptions.items(subscription), (end, until))
-    fields = subscriptions.items_list(subscription["id"], data)
-    standing.put(call, subscription, items=fields, status=status)
-    customer = call.get(subscription["customer"], "customer")
-    invoice = draw(call, customer, subscription, last)
-    call.save(subscription)
+    fields = {"items": subscriptions.items_list(subscription["id"], data), "status": status}
+    invoice = draw(call, call.get(subscription["customer"], "customer"), {**subscription, **fields}, last)
+    standing.put(call, subscription, **fields, latest_invoice=invoice["id"])
     plan(call, subscription)
     after_draft(call, subscription, invoice)
 

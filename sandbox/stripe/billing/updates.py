@@ -56,19 +56,25 @@ def apply(call: Call, subscription: Json, given: dict[str, Any]) -> Json | None:
     changes = _simple(call, subscription, given)
     change = billed(call, subscription, given)
     changes |= change.fields
+    invoice = draw(call, {**subscription, **changes}, change, last)
+    if invoice:
+        changes["latest_invoice"] = invoice["id"]
     standing.put(call, subscription, **changes)
-    customer = call.get(subscription["customer"], "customer")
-    now = clocks.now(call, subscription)
-    for extra in change.extras:
-        subscriptions.add_extra(call, customer, subscription, extra, now)
-    for each in change.prorations:
-        prorations.make_item(call, customer, subscription, each, now)
-    call.save(subscription)
     renewals.plan(call, subscription)
+    return invoice
+
+
+def draw(call: Call, changed: Json, change: Change, last: tuple[int, int]) -> Json | None:
+    """What the change is worth, as invoice items; and a draft of them if they are to be paid at once."""
+    customer, now = call.get(changed["customer"], "customer"), clocks.now(call, changed)
+    for extra in change.extras:
+        subscriptions.add_extra(call, customer, changed, extra, now)
+    for each in change.prorations:
+        prorations.make_item(call, customer, changed, each, now)
     if not change.invoice_now:
         return None
-    drawn = renewals.lines_of_period(call, subscription) if change.new_period else []
-    return _settle(call, customer, subscription, drawn, (last[0], now))
+    drawn = renewals.lines_of_period(call, changed) if change.new_period else []
+    return _settle(call, customer, changed, drawn, (last[0], now))
 
 
 def _settle(call: Call, customer: Json, subscription: Json, drawn: list[Json], period: tuple[int, int]) -> Json | None:
