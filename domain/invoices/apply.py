@@ -46,10 +46,10 @@ async def apply(unit: Unit, evidence: InvoiceEvidence, *, cause: Cause, now: dat
 
 async def apply_payment(unit: Unit, evidence: InvoicePaymentEvidence, *, cause: Cause, now: datetime) -> None:
     """Takes in money that came for an invoice. Raises NotYetKnown while the invoice is not."""
-    invoice = await rows.find(unit, evidence.gateway, evidence.invoice_token)
-    if invoice is None:
+    subscription_id = await rows.subscription_of(unit, evidence.gateway, evidence.invoice_token)
+    if subscription_id is None:
         raise NotYetKnown("No invoice of ours has this token yet.", ours=False)
-    subscription = await lock(unit, "id", invoice["subscription_id"])
+    subscription = await lock(unit, "id", subscription_id)
     assert subscription is not None
     invoice = await rows.find(unit, evidence.gateway, evidence.invoice_token)
     assert invoice is not None
@@ -58,7 +58,8 @@ async def apply_payment(unit: Unit, evidence: InvoicePaymentEvidence, *, cause: 
         return
     await collect(unit, subscription, invoice, evidence.payment, cause=cause, now=now)
     writing = Writing()
-    await _plan(unit, subscription, invoice, writing, now)
+    whole = evidence.payment.amount_minor >= invoice["due_minor"]
+    await _plan(unit, subscription, invoice, writing, now, all_told=whole)
     await write(unit, subscription, writing, cause, now)
 
 

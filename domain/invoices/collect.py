@@ -29,13 +29,16 @@ async def collect(
     unit: Unit, subscription: Mapping[str, Any], invoice: Row, payment: InvoicePayment, *, cause: Cause, now: datetime
 ) -> None:
     """Records the payment, once, under the subscription's lock; `invoice` learns its order."""
-    known = await unit.fetch_one(
-        "SELECT 1 FROM payments WHERE gateway = $1 AND intent_token = $2", subscription["gateway"], payment.intent_token
-    )
-    if known or payment.amount_minor <= 0:
+    billed_for = invoice["period_start"].isoformat() if invoice["reason"] in _PERIODS else invoice["id"]
+    found = await _found(unit, subscription, billed_for, payment)
+    if found["known"] or payment.amount_minor <= 0:
         return
-    order_id, version, news = await _order(unit, subscription, invoice, payment, now)
     payment_id = ids.new("pay", now)
+    if found["order_id"]:
+        order_id, version, news = found["order_id"], await _lock(unit, found["order_id"]), list[NewEvent]()
+    else:
+        version, total = 0, max(invoice["due_minor"], payment.amount_minor)
+        order_id, news = await _new_order(unit, subscription, invoice, billed_for, total, now)
     news.append(
         await insert_payment(
             unit,
@@ -56,7 +59,6 @@ async def collect(
             now,
         )
     )
-    await unit.execute("UPDATE orders SET version = $2 WHERE id = $1", order_id, version + len(news))
     await events.append(
         unit,
         news,
@@ -88,23 +90,39 @@ def _evidence(
     )
 
 
-async def _order(
-    unit: Unit, subscription: Mapping[str, Any], invoice: Mapping[str, Any], payment: InvoicePayment, now: datetime
-) -> tuple[str, int, list[NewEvent]]:
-    """The order of the invoice's period, or of the invoice, locked; its version, and the event of a new one."""
-    billed_for = invoice["period_start"].isoformat() if invoice["reason"] in _PERIODS else invoice["id"]
-    known = await unit.fetch_one(
-        "SELECT id, version FROM orders WHERE subscription_id = $1 AND billed_for = $2 FOR UPDATE",
+async def _found(
+    unit: Unit, subscription: Mapping[str, Any], billed_for: str, payment: InvoicePayment
+) -> dict[str, Any]:
+    """Whether the payment is known, and the order of what it pays, if there is one."""
+    row = await unit.fetch_one(
+        """SELECT EXISTS (SELECT 1 FROM payments WHERE gateway = $1 AND intent_token = $2) AS known,
+                  (SELECT id FROM orders WHERE subscription_id = $3 AND billed_for = $4) AS order_id""",
+        subscription["gateway"],
+        payment.intent_token,
         subscription["id"],
         billed_for,
     )
-    if known:
-        return known["id"], known["version"], []
-    order_id, total = ids.new("ord", now), max(invoice["due_minor"], payment.amount_minor)
+    assert row is not None
+    return row
+
+
+async def _lock(unit: Unit, order_id: str) -> int:
+    """The order's version, which the new payment's event moves on."""
+    row = await unit.fetch_one("SELECT version FROM orders WHERE id = $1 FOR UPDATE", order_id)
+    assert row is not None
+    await unit.execute("UPDATE orders SET version = version + 1 WHERE id = $1", order_id)
+    return int(row["version"])
+
+
+async def _new_order(
+    unit: Unit, subscription: Mapping[str, Any], invoice: Mapping[str, Any], billed_for: str, total: int, now: datetime
+) -> tuple[str, list[NewEvent]]:
+    """The order of the invoice's period, or of the invoice; its version counts the payment's event, too."""
+    order_id = ids.new("ord", now)
     await unit.execute(
         """INSERT INTO orders (id, merchant_id, customer_id, status, currency, total_minor, version, reference,
                                metadata, subscription_id, billed_for, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $11)""",
+           VALUES ($1, $2, $3, $4, $5, $6, 2, $7, $8, $9, $10, $11, $11)""",
         order_id,
         subscription["merchant_id"],
         subscription["customer_id"],
@@ -124,7 +142,7 @@ async def _order(
         ]
     )
     facts = {"total_minor": total, "currency": invoice["currency"], "subscription_id": subscription["id"]}
-    return order_id, 0, [NewEvent(type="order.created", data={**facts, "invoice_id": invoice["id"]})]
+    return order_id, [NewEvent(type="order.created", data={**facts, "invoice_id": invoice["id"]})]
 
 
 def _items(invoice: Mapping[str, Any], total_minor: int) -> Sequence[dict[str, Any]]:
