@@ -1,5 +1,5 @@
-"""any year of subscribing, changing, failing and ending, with webhooks lost and shuffled -> after each step we agree with
-the PSP on subscriptions, invoices, payments, books and entitlements"""
+"""any year of subscribing, changing, failing and ending, with webhooks lost and shuffled -> after each step we agree
+with the PSP on subscriptions, invoices, payments, books and entitlements"""
 
 import os
 from collections import Counter
