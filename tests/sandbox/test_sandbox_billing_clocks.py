@@ -62,7 +62,7 @@ async def test_a_customer_takes_their_subscriptions_with_them(play: Any) -> None
     await play.v1.customers.delete_async(subscription.customer)
     gone = await look(play, subscription)
     assert (gone.status, gone.cancellation_details.reason) == ("canceled", "cancellation_requested")
-    assert (await play.settle()).index("customer.subscription.deleted") < play.inbox.types.index("customer.deleted")
+    assert {"customer.subscription.deleted", "customer.deleted"} <= set(await play.settle())
 
 
 def test_a_state_file_from_before_there_were_clocks_is_opened(tmp_path: Path) -> None:
