@@ -20,7 +20,7 @@ from sandbox.wire import base_url
 from sandbox.world import Call, public
 
 BREATH = 0.03
-"""Real seconds of work on a clock before webhooks and other calls have their turn."""
+"""Real seconds of work on a clock before webhooks and other calls have their turn, for as long."""
 DECLINES = (*cards.DECLINES, "authentication_required")
 
 
@@ -114,7 +114,7 @@ async def _run(desk: Desk, call: Call, clock: str, target: int, *, wait: bool) -
             await desk.sender.settle(desk.sender.timeout + 1, retries=False)
         else:
             desk.sender.send_due()
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH)
     with call.store.transaction():
         clock_calls.finish(desk.world.call(call.livemode), clock, target)
     return steps

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
+from sandbox.store import Store
 from tests.sandbox import billing
 from tests.sandbox.billing import moment
 
@@ -52,6 +55,28 @@ async def test_a_clock_is_made_moved_and_deleted(play: Any) -> None:
     events = (await play.v1.events.list_async({"limit": 100})).data
     assert all(abs(event.created - now) < 60 for event in events)
     await play.settle()
+
+
+async def test_a_customer_takes_their_subscriptions_with_them(play: Any) -> None:
+    subscription = await billing.subscribe(play, await billing.customer(play), await billing.plan(play))
+    await play.v1.customers.delete_async(subscription.customer)
+    gone = await look(play, subscription)
+    assert (gone.status, gone.cancellation_details.reason) == ("canceled", "cancellation_requested")
+    assert {"customer.subscription.deleted", "customer.deleted"} <= set(await play.settle())
+
+
+def test_a_state_file_from_before_there_were_clocks_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "sandbox.db"
+    old = sqlite3.connect(file)
+    old.executescript(
+        "CREATE TABLE due(seq INTEGER PRIMARY KEY, at REAL NOT NULL, job TEXT NOT NULL, subject TEXT NOT NULL, "
+        "livemode INTEGER NOT NULL); INSERT INTO due VALUES (1, 5.0, 'expire_session', 'cs_1', 0);"
+    )
+    old.close()
+    for _ in range(2):
+        store = Store(file)
+        assert [(row["job"], row["clock"]) for row in store.all("SELECT * FROM due")] == [("expire_session", None)]
+        store.close()
 
 
 # -- renewals ----------------------------------------------------------------------------
