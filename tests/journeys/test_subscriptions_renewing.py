@@ -1,5 +1,7 @@
 """a period ends -> the PSP invoices and collects -> order, payment, books; or fails, is chased, and ends by policy"""
 
+import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -79,6 +81,56 @@ def test_a_bank_that_asks_at_a_renewal_is_answered_on_the_invoices_page(town: To
     late = settled(shop, active["id"], "PAST_DUE")
     eventually(lambda: subscribing.find(shop, active["id"])["nextAction"]["type"] == "confirm")
     assert late["invoices"][-1]["paymentUrl"].startswith(town.sandbox_url)
+    (owed,) = [each for each in subscribing.psp(shop, "/invoices", customer=subscribing.payer(shop, active))["data"]][
+        :1
+    ]
+    town.sandbox("POST", f"/invoices/{owed['id']}/pay")
+    right = settled(shop, active["id"], "ACTIVE")
+    assert right["nextAction"] is None
+    assert collected(shop, active) == [1900, 1900]
+
+
+def test_another_card_left_in_the_portal_pays_what_a_failing_one_did_not(town: Town, shop: Shop) -> None:
+    active = subscribing.subscribe(shop, subscribing.plan(shop, 1900)["id"])
+    subscribing.decline(shop, active, "insufficient_funds")
+    advance(shop, active, renew=True)
+    settled(shop, active["id"], "PAST_DUE")
+    opened = shop.ask(subscribing.METHOD_UPDATE, input={"subscriptionId": active["id"]})["subscriptionMethodUpdate"]
+    assert opened["userErrors"] == []
+    session = re.search(r"bps_[0-9A-Za-z]+", opened["url"])
+    assert session
+    town.sandbox("POST", f"/portal_sessions/{session[0]}/save", card="5555555555554444")
+    advance(shop, active, days=8)
+    settled(shop, active["id"], "ACTIVE")
+    assert collected(shop, active) == [1900, 1900]
+
+
+ANCHORS = {
+    "the 31st": ("2027-01-31T12:00:00Z", "MONTH", 1, ["2027-02-28", "2027-03-31", "2027-04-30", "2027-05-31"]),
+    "the 30th before a leap day": ("2027-12-30T23:30:00Z", "MONTH", 1, ["2028-01-30", "2028-02-29", "2028-03-30"]),
+    "a leap day, by the year": ("2028-02-29T00:00:00Z", "YEAR", 1, ["2029-02-28", "2030-02-28"]),
+    "a quarter from the 30th of November": ("2026-11-30T08:00:00Z", "MONTH", 3, ["2027-02-28", "2027-05-30"]),
+    "weeks over a change of the clocks": ("2027-03-24T01:30:00Z", "WEEK", 1, ["2027-03-31", "2027-04-07"]),
+    "ten days over a year's end": ("2026-12-25T23:59:59Z", "DAY", 10, ["2027-01-04", "2027-01-14"]),
+}
+
+
+@pytest.mark.parametrize("case", ANCHORS)
+def test_periods_end_on_the_right_day_at_the_same_time_of_day(town: Town, shop: Shop, case: str) -> None:
+    begins, interval, count, ends = ANCHORS[case]
+    plan = subscribing.plan(shop, 1900, interval=interval, intervalCount=count)
+    begun = subscribing.start(shop, plan["id"])
+    customer = subscribing.psp(shop, f"/checkout/sessions/{begun['token']}")["customer"]
+    moment = datetime.fromisoformat(begins)
+    town.sandbox("POST", f"/customers/{customer}/advance", to=int(moment.timestamp()))
+    shop.pay(begun)
+    active = settled(shop, begun["id"], "ACTIVE")
+    for _ in ends[1:]:
+        advance(shop, active, renew=True)
+    found = eventually(
+        lambda: subscribing.find(shop, active["id"])["invoices"], lambda invoices: len(invoices) == len(ends)
+    )
+    assert [invoice["periodEnd"] for invoice in found] == [f"{end}T{moment:%H:%M:%S}+00:00" for end in ends]
 
 
 def test_with_every_webhook_of_three_renewals_lost_reconciliation_brings_all(town: Town, shop: Shop) -> None:
