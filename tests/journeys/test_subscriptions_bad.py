@@ -259,3 +259,31 @@ def saved(town: Town, shop: Shop, card: str) -> tuple[str, str]:
         kept = shop.ask(save, input=given)["paymentMethodSave"]
     assert kept["userErrors"] == []
     return customer_id, kept["paymentMethod"]["id"]
+
+
+def test_another_merchant_sees_and_moves_nothing_of_it(town: Town, kept: tuple[Shop, Any, Any]) -> None:
+    shop, plan, active = kept
+    other = town.merchant()
+    entitled = "query ($id: ID!) { entitlements(customerId: $id) { totalCount nodes { id } } }"
+    (entitlement,) = shop.ask(entitled, id=active["customerId"])["entitlements"]["nodes"]
+    ids = [plan["id"], active["id"], active["invoices"][0]["id"], entitlement["id"]]
+    nodes = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    assert shop.ask(nodes, ids=ids)["nodes"] == [{"id": id} for id in ids]
+    assert other.ask(nodes, ids=ids)["nodes"] == [None] * 4
+    assert other.ask(entitled, id=active["customerId"])["entitlements"] == {"totalCount": 0, "nodes": []}
+    by_id = "query ($id: ID!) { invoices(filter: {subscriptionId: $id}) { totalCount } }"
+    assert other.ask(by_id, id=active["id"])["invoices"]["totalCount"] == 0
+    with nothing_happens(shop, other):
+        for name in ("subscriptionCancel", "subscriptionPause", "subscriptionResume", "subscriptionChange"):
+            assert told(act(other, name, subscriptionId=active["id"])) == [("NOT_FOUND", "subscriptionId")]
+        begun = act(other, "subscriptionStart", planId=plan["id"], customer={"email": "eve@example.com"})
+        assert told(begun) == [("NOT_FOUND", "planId")]
+        assert outcome(other.post(PLAN_ARCHIVE, {"input": {"planId": plan["id"]}})) == [("NOT_FOUND", "planId")]
+    mine = subscribing.plan(other)
+    with nothing_happens(shop):
+        theirs = act(other, "subscriptionStart", planId=mine["id"], customerId=active["customerId"])
+        assert told(theirs) == [("NOT_FOUND", "customerId")]
+    follow = "subscription ($id: ID!) { subscriptionUpdates(id: $id) { version } }"
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {other.secret_key}"}
+    body = {"query": follow, "variables": {"id": active["id"]}}
+    assert "There is no subscription" in town.http.post(town.graphql_url, json=body, headers=headers).text
