@@ -31,9 +31,9 @@ async def inquire(gateways: Gateways, subscription_id: str, *, cause: Cause, now
     try:
         await _inquire(gateways, row, cause, now)
     except GatewayUnavailable:
-        await _again(subscription_id, now + pause(now - decode_time(row["created_at"])))
+        await _plan(subscription_id, now + pause(now - decode_time(row["created_at"])), now)
         raise
-    await _again(subscription_id, await _next(subscription_id, now))
+    await _plan(subscription_id, await _next(subscription_id, now), now)
 
 
 async def _inquire(gateways: Gateways, row: dict[str, Any], cause: Cause, now: datetime) -> None:
@@ -60,10 +60,7 @@ async def _hear(gateways: Gateways, row: dict[str, Any], cause: Cause, now: date
 
 
 async def _next(subscription_id: str, now: datetime) -> datetime | None:
-    """What became doubtful meanwhile is asked once more."""
     row = await _row(subscription_id)
-    if row["inquire_at"] and decode_time(row["inquire_at"]) <= now:
-        return now
     again = cadence.next_inquiry(
         SubscriptionStatus(row["status"]),
         created_at=decode_time(row["created_at"]),
@@ -74,8 +71,14 @@ async def _next(subscription_id: str, now: datetime) -> datetime | None:
     return again or (now + _AFTER_END if row["owes"] else None)
 
 
-async def _again(subscription_id: str, at: datetime | None) -> None:
-    await reading.execute("UPDATE subscriptions SET inquire_at = $2 WHERE id = $1", subscription_id, at)
+async def _plan(subscription_id: str, at: datetime | None, now: datetime) -> None:
+    """What became doubtful meanwhile is due already, and stays so."""
+    await reading.execute(
+        "UPDATE subscriptions SET inquire_at = $2 WHERE id = $1 AND (inquire_at IS NULL OR inquire_at > $3)",
+        subscription_id,
+        at,
+        now,
+    )
 
 
 async def claim_due(now: datetime, limit: int) -> list[str]:
@@ -90,8 +93,7 @@ async def claim_due(now: datetime, limit: int) -> list[str]:
 
 async def _row(subscription_id: str) -> dict[str, Any]:
     row = await reading.fetch_one(
-        """SELECT id, gateway, status, token, session_token, expires_at, period_end, told_at, inquire_at,
-                  created_at,
+        """SELECT id, gateway, status, token, session_token, expires_at, period_end, told_at, created_at,
                   EXISTS (SELECT 1 FROM invoices i WHERE i.subscription_id = s.id AND i.status = 'open') AS owes
              FROM subscriptions s WHERE id = $1""",
         subscription_id,

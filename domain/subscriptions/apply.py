@@ -55,7 +55,7 @@ async def _apply(
         ends = evidence.terms.trial_end if evidence.terms else None
         writing.news.append(_news("trial_ending", evidence.occurred_at, trial_end=_text(ends)))
     if change.doubtful:
-        writing.columns["inquire_at"] = now
+        writing.columns["inquire_at"] = cadence.at_once(now)
         unit.after_commit(lambda: wake(TOPIC))
     elif writing.columns and not cadence.is_settling(row["inquire_at"], now):
         writing.columns["inquire_at"] = _next_inquiry(row | writing.columns, now)

@@ -13,6 +13,11 @@ _TROUBLED = timedelta(hours=12)
 _RARELY = timedelta(days=3)
 
 
+def at_once(now: datetime) -> datetime:
+    """The time of an inquiry that nothing puts off: so long past that whoever came a moment earlier sees it, too."""
+    return now - SETTLING
+
+
 def is_settling(inquire_at: datetime | None, now: datetime) -> bool:
     """Whether the rest of what was told in part is waited for. What is due already is asked, whatever comes."""
     return inquire_at is not None and now < inquire_at <= now + SETTLING
