@@ -74,6 +74,12 @@ _ENGLISH = Language(
             "The payment provider says something else than the order does. It does not count as paid:"
             " somebody has to look into it.",
         ),
+        MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
+            "A webhook endpoint is disabled",
+            "We have stopped sending to a webhook endpoint",
+            "It failed for days, or said that it is gone. No event is lost: once you enable it again, it gets"
+            " everything that has happened since.",
+        ),
     },
     special={
         (MailKind.REFUND, "failed"): Words(
@@ -95,6 +101,7 @@ _ENGLISH = Language(
         "email": "Payer",
         "reason": "Reason",
         "conflict": "What differs",
+        "endpoint": "Endpoint",
         "due_by": "Answer by",
         "expires_at": "Pay by",
     },
@@ -148,6 +155,12 @@ _GERMAN = Language(
             "Der Zahlungsanbieter meldet etwas anderes, als in der Bestellung steht. Sie gilt nicht als bezahlt:"
             " jemand muss nachsehen.",
         ),
+        MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
+            "Ein Webhook-Endpunkt ist abgeschaltet",
+            "Wir senden nicht mehr an einen Webhook-Endpunkt",
+            "Er hat tagelang nicht funktioniert oder gesagt, dass es ihn nicht mehr gibt. Kein Ereignis geht verloren:"
+            " sobald Sie ihn wieder einschalten, bekommt er alles, was inzwischen geschehen ist.",
+        ),
     },
     special={
         (MailKind.REFUND, "failed"): Words(
@@ -170,6 +183,7 @@ _GERMAN = Language(
         "email": "Käufer",
         "reason": "Grund",
         "conflict": "Was abweicht",
+        "endpoint": "Endpunkt",
         "due_by": "Antwort bis",
         "expires_at": "Zahlbar bis",
     },

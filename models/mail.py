@@ -22,10 +22,17 @@ class MailKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_DUE_SOON = "dispute_due_soon"
     PAYMENT_CONFLICTED = "payment_conflicted"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
 TO_MERCHANT: frozenset[MailKind] = frozenset(
-    {MailKind.PAID, MailKind.DISPUTE_OPENED, MailKind.DISPUTE_DUE_SOON, MailKind.PAYMENT_CONFLICTED}
+    {
+        MailKind.PAID,
+        MailKind.DISPUTE_OPENED,
+        MailKind.DISPUTE_DUE_SOON,
+        MailKind.PAYMENT_CONFLICTED,
+        MailKind.WEBHOOK_ENDPOINT_DISABLED,
+    }
 )
 
 

@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from domain import inbox
+from domain.links import closing
 from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
 
@@ -17,6 +18,7 @@ JOBS: Mapping[str, str] = {
     refunds.TOPIC: "ask_refunds",
     inbox.TOPIC: "retry_inbox",
     mails.TOPIC: "send_mails",
+    closing.TOPIC: "close_links",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""
 

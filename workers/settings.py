@@ -11,10 +11,19 @@ from kit.hub import Hub
 from kit.supervise import json_deserializer, json_serializer, keep_running, redis_settings, run_worker
 from mail.post import Post
 from workers import deliveries, relay
-from workers.jobs import alert_disputes, ask_refunds, inquire_due, perform_operations, retry_inbox
+from workers.jobs import alert_disputes, ask_refunds, close_links, inquire_due, perform_operations, retry_inbox
 from workers.mails import send_mails, send_reminders
 
-JOBS = (ask_refunds, perform_operations, retry_inbox, inquire_due, alert_disputes, send_mails, send_reminders)
+JOBS = (
+    ask_refunds,
+    perform_operations,
+    retry_inbox,
+    inquire_due,
+    alert_disputes,
+    close_links,
+    send_mails,
+    send_reminders,
+)
 _EVEN_SECONDS = set(range(0, 60, 2))
 _TIMEOUT_SECONDS = 300
 

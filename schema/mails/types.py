@@ -22,6 +22,7 @@ show(
     DISPUTE_OPENED="To the merchant: a bank contests a payment, or asks about it.",
     DISPUTE_DUE_SOON="To the merchant: a dispute awaits its answer, and the deadline is near.",
     PAYMENT_CONFLICTED="To the merchant: the PSP contradicts the order; somebody has to look into it.",
+    WEBHOOK_ENDPOINT_DISABLED="To the merchant: an endpoint failed for days or was gone, and is sent nothing any more.",
 )
 show(
     MailStatus,
