@@ -8,8 +8,9 @@ redirects, no proxies, no cookies and no compression here.
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -30,12 +31,14 @@ class ForbiddenAddress(httpcore.ConnectError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: a status and the beginning of the body, or in `failure` why nothing did."""
+    """What came back: a status and the beginning of the body, or in `failure` why nothing did. `seconds` is how long
+    it took."""
 
     status: int | None = None
     text: str = ""
     retry_after: str | None = None
     failure: str | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -108,6 +111,11 @@ class Outbound:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Posts once, within the timeout from the first byte to the last; never raises for what the other side does."""
+        began = time.monotonic()
+        answer = await self._answer(url, headers, body)
+        return replace(answer, seconds=time.monotonic() - began)
+
+    async def _answer(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._post(url, headers, body)

@@ -115,6 +115,7 @@ def _values(facts: Mapping[str, Any], locale: str) -> Iterator[tuple[str, str | 
     yield "card", facts.get("card", "").title()
     yield "reason", facts.get("reason", "").replace("_", " ")
     yield "conflict", facts.get("conflict")
+    yield "endpoint", facts.get("endpoint")
     for name in ("due_by", "expires_at", "next_attempt_at", "trial_end"):
         yield name, _moment(facts[name], locale) if name in facts else None
 

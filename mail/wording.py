@@ -90,6 +90,12 @@ _ENGLISH = Language(
             "Your subscription has ended",
             "Nothing more will be charged. You are welcome to come back to {merchant} at any time.",
         ),
+        MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
+            "A webhook endpoint is disabled",
+            "We have stopped sending to a webhook endpoint",
+            "It failed for days, or said that it is gone. No event is lost: once you enable it again, it gets"
+            " everything that has happened since.",
+        ),
     },
     special={
         (MailKind.REFUND, "failed"): Words(
@@ -111,6 +117,7 @@ _ENGLISH = Language(
         "email": "Payer",
         "reason": "Reason",
         "conflict": "What differs",
+        "endpoint": "Endpoint",
         "due_by": "Answer by",
         "expires_at": "Pay by",
         "next_attempt_at": "Next try",
@@ -183,6 +190,12 @@ _GERMAN = Language(
             "Ihr Abonnement ist beendet",
             "Es wird nichts mehr abgebucht. Bei {merchant} sind Sie jederzeit wieder willkommen.",
         ),
+        MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
+            "Ein Webhook-Endpunkt ist abgeschaltet",
+            "Wir senden nicht mehr an einen Webhook-Endpunkt",
+            "Er hat tagelang nicht funktioniert oder gesagt, dass es ihn nicht mehr gibt. Kein Ereignis geht verloren:"
+            " sobald Sie ihn wieder einschalten, bekommt er alles, was inzwischen geschehen ist.",
+        ),
     },
     special={
         (MailKind.REFUND, "failed"): Words(
@@ -205,6 +218,7 @@ _GERMAN = Language(
         "email": "Käufer",
         "reason": "Grund",
         "conflict": "Was abweicht",
+        "endpoint": "Endpunkt",
         "due_by": "Antwort bis",
         "expires_at": "Zahlbar bis",
         "next_attempt_at": "Nächster Versuch",

@@ -14,7 +14,7 @@ from models.subscription import SubscriptionStatus
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0009_mail")]
+    dependencies = [("models", "0010_slow_endpoints_and_ended_links")]
 
     initial = False
 

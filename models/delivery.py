@@ -39,7 +39,8 @@ class WebhookEndpoint(Model):
     secrets are derived from, newest first, each with its end, null for none. `told_sequence` is the number of the last
     event that has its delivery or wants none. `due_at` is when there is something to do, null for never; nobody else
     touches the endpoint before `busy_until`. `disabled_reason` is null while it is enabled. `failing_since` is the
-    first failure after the last success. `version` numbers the events about the endpoint.
+    first failure after the last success. `slow`: its last answers took their time. `version` numbers the events about
+    the endpoint.
     """
 
     id = fields.CharField(max_length=40, primary_key=True)
@@ -57,6 +58,7 @@ class WebhookEndpoint(Model):
     due_at = fields.DatetimeField(null=True)
     busy_until = fields.DatetimeField()
     failing_since = fields.DatetimeField(null=True)
+    slow = fields.BooleanField(db_default=False)
     disabled_reason = fields.CharEnumField(
         DisabledReason, max_length=16, null=True, description="see DisabledReason, null while enabled"
     )

@@ -25,7 +25,8 @@ SINGLE_VISIT = "single"
 class PaymentLink(Model):
     """What is for sale at `/l/{slug}`: `items`, or an amount that the payer chooses between the two bounds. A link that
     is not `reusable` has one order, whoever opens it. `in_parts`: the payer may pay less than what is outstanding.
-    `reminders` are days before `due_at`, and `remind_at` the next of them."""
+    `reminders` are days before `due_at`, and `remind_at` the next of them. `closes_at` is when the pages that are open
+    then are to be closed, null once they are."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(
@@ -51,6 +52,7 @@ class PaymentLink(Model):
     expires_at = fields.DatetimeField(null=True)
     reminders = fields.JSONField[list[int]]()
     remind_at = fields.DatetimeField(null=True)
+    closes_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

@@ -25,10 +25,17 @@ class MailKind(StrEnum):
     RENEWAL_FAILED = "renewal_failed"
     TRIAL_ENDING = "trial_ending"
     SUBSCRIPTION_CANCELED = "subscription_canceled"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
 TO_MERCHANT: frozenset[MailKind] = frozenset(
-    {MailKind.PAID, MailKind.DISPUTE_OPENED, MailKind.DISPUTE_DUE_SOON, MailKind.PAYMENT_CONFLICTED}
+    {
+        MailKind.PAID,
+        MailKind.DISPUTE_OPENED,
+        MailKind.DISPUTE_DUE_SOON,
+        MailKind.PAYMENT_CONFLICTED,
+        MailKind.WEBHOOK_ENDPOINT_DISABLED,
+    }
 )
 
 

@@ -22,9 +22,10 @@ from pages.forms import BadForm, read_form
 from pages.render import page
 from pages.returning import OPENING, Retry, own_path
 
-_COOKIE = "visit"
 _COOKIE_SECONDS = 30 * 24 * 3600
 _VISIT = re.compile(r"[0-9a-f]{32}")
+_COOKIE = re.compile(rf"visit-({_VISIT.pattern})")
+_MOST_REMEMBERED = 20
 _KEPT_SECONDS = 3600
 
 
@@ -42,7 +43,7 @@ def _at_a_link(answer: Callable[[Request, Link], Awaitable[Response]]) -> Callab
 @_at_a_link
 async def link_page(request: Request, link: Link) -> Response:
     """GET /l/{slug}. 404 for an address that never was, 410 for a link that is closed."""
-    visit = _visit(request)
+    visit = await _visit(request, link)
     standing = await visits.standing(link, visit, clock.now())
     if standing.status is LinkStatus.USED_UP or standing.order_status is OrderStatus.PAID:
         return _remembering(request, link, visit, _paid(request, link, standing))
@@ -59,12 +60,12 @@ async def pay_link(request: Request, link: Link) -> Response:
     except BadForm as bad:
         return _refused(request, link, bad.status, str(bad))
     if "again" in given and link.reusable:
-        return _remembering(request, link, secrets.token_hex(16), RedirectResponse(_path(link), 303))
+        return _remembering(request, link, _new_visit(), RedirectResponse(_path(link), 303))
     return await _pay(request, link, given)
 
 
 async def _pay(request: Request, link: Link, given: Mapping[str, str]) -> Response:
-    visit = _visit(request, given.get("visit"))
+    visit = await _visit(request, link, given.get("visit", ""))
     house = request.app.state.house
     try:
         async with asyncio.timeout(OPENING):
@@ -177,22 +178,34 @@ def _amount(link: Link, given: Mapping[str, str]) -> int | None:
     return -1 if parsed is None else parsed
 
 
-def _visit(request: Request, given: str | None = None) -> str:
-    """What the browser remembers of its visit; where it keeps no cookies, what the form says."""
-    known = (request.cookies.get(_COOKIE, ""), given or "")
-    return next((visit for visit in known if _VISIT.fullmatch(visit)), "") or secrets.token_hex(16)
+def _new_visit() -> str:
+    """Nobody guesses it, and older ones sort before it."""
+    return f"{int(clock.now().timestamp() * 1000):012x}{secrets.token_hex(10)}"
+
+
+async def _visit(request: Request, link: Link, given: str = "") -> str:
+    """The browser's visit; where it keeps no cookies, what the form says. Tabs that are opened at once each begin one
+    before they hear of each other: the browser remembers them all, and every tab goes on with the same."""
+    remembered = _remembered(request)
+    if len(remembered) > 1:
+        return await visits.to_go_on_with(link, remembered)
+    known = (*remembered, given)
+    return next((visit for visit in known if _VISIT.fullmatch(visit)), None) or _new_visit()
+
+
+def _remembered(request: Request) -> list[str]:
+    found = (_COOKIE.fullmatch(name) for name in request.cookies)
+    return sorted(match[1] for match in found if match)[:_MOST_REMEMBERED]
 
 
 def _remembering(request: Request, link: Link, visit: str, response: Response) -> Response:
-    if link.reusable:
+    if not link.reusable:
+        return response
+    secure = request.app.state.house.base_url.startswith("https:")
+    kept = {other: 0 for other in _remembered(request)} | {visit: _COOKIE_SECONDS}
+    for name, seconds in kept.items():
         response.set_cookie(
-            _COOKIE,
-            visit,
-            max_age=_COOKIE_SECONDS,
-            path=_path(link),
-            secure=request.app.state.house.base_url.startswith("https:"),
-            httponly=True,
-            samesite="lax",
+            f"visit-{name}", max_age=seconds, path=_path(link), secure=secure, httponly=True, samesite="lax"
         )
     return response
 

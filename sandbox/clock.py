@@ -8,6 +8,7 @@ import logging
 
 from sandbox.stripe import charges, disputes, payments, refunds, sessions
 from sandbox.stripe.billing import clocks
+from sandbox.stripe.connect import payouts
 from sandbox.webhooks import Sender
 from sandbox.world import World
 
@@ -18,6 +19,7 @@ JOBS = {
     **refunds.JOBS,
     **sessions.JOBS,
     **disputes.JOBS,
+    **payouts.JOBS,
     "credit_charge": charges.credit_late,
     **clocks.JOBS,
 }

@@ -39,4 +39,10 @@ class Settings:
     """What becomes of a subscription after the last attempt: cancel, unpaid or past_due."""
     upcoming_days: int = 3
     """How long before a renewal invoice.upcoming tells of it."""
+    payout_transit_seconds: int = 3600
+    """From a connected account's payout to its submission to the bank; until then it can be canceled."""
+    payout_arrival_seconds: int = 86400
+    """From there to its arrival, or its return."""
+    reverse_pending_transfers: bool = True
+    """Whether a transfer whose funds are not available yet is reversed from them; else only an available balance is."""
     merchant_name: str = "Sandbox Store"

@@ -15,6 +15,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+OWNER = "_.owner"
+"""Where a document of a connected account names it."""
 LINKS = (
     "payment_intent",
     "charge",
@@ -29,6 +31,11 @@ LINKS = (
     "parent.subscription_details.subscription",
     "payment.payment_intent",
     "test_clock",
+    "account",
+    "destination",
+    "source_transaction",
+    "transfer",
+    OWNER,
 )
 """Fields that objects are found by; a dot leads into a part of the object."""
 
@@ -81,10 +88,9 @@ class Store:
         self._catch_up()
         self.db.executescript(INDEXES_OF_DUE)
         for link in LINKS:
-            where, name = f"json_extract(body, '$.{link}')", link.replace(".", "_")
-            self.db.execute(
-                f"CREATE INDEX IF NOT EXISTS objects_{name} ON objects(livemode, kind, {where}) WHERE {where} NOT NULL"
-            )
+            where = f"json_extract(body, '$.{link}')"
+            index = f'"objects_{link}" ON objects(livemode, kind, {where})'
+            self.db.execute(f"CREATE INDEX IF NOT EXISTS {index} WHERE {where} NOT NULL")
 
     def _catch_up(self) -> None:
         """A file from before there were test clocks gets their column."""

@@ -36,9 +36,9 @@ TABLES = {
 
 _PASSES = {
     *("sequence", "event_sequence", "mailed_sequence", "inquire_at", "inquiries"),
-    *("told_sequence", "due_at", "busy_until", "told_at"),
+    *("told_sequence", "due_at", "busy_until", "closes_at", "told_at"),
 }
-"""What the relay, the sweeps, mail and deliveries move on their own."""
+"""What the relay, the sweeps, mail, deliveries and the closing of pages move on their own."""
 
 
 async def _rows(merchant_id: str) -> dict[str, list[dict[str, Any]]]:

@@ -1,7 +1,7 @@
 """Sends merchants their messages: many endpoints at once, each by one process, none at the cost of another.
 
-It is no job of the queue: jobs overlap, and each would have a bound of its own. Endpoints that failed last time have
-places of their own, so that those that hang cannot take those of the others.
+It is no job of the queue: jobs overlap, and each would have a bound of its own. Endpoints that failed or were slow last
+time have places of their own, so that they cannot take those of the others.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from kit.outbound import Outbound, trusting_the_worlds_authorities
 _log = logging.getLogger(__name__)
 _CAUSE = Cause(CauseKind.SYSTEM, "deliveries")
 PLACES: Mapping[bool, int] = {False: 24, True: 8}
-"""How many endpoints one process serves at once: those that do well, and those that failed last time. A merchant has a
-quarter of them at most."""
+"""How many endpoints one process serves at once: those that do well, and those that failed or were slow last time. A
+merchant has a quarter of them at most."""
 _TURN_SECONDS, _POLL_SECONDS = 5.0, 1.0
 _BROKEN = timedelta(seconds=30)
 
@@ -48,8 +48,8 @@ class Courier:
             try:
                 while True:
                     watch.clear()
-                    for failing in self._turns:
-                        while await self._begin(failing):
+                    for lagging in self._turns:
+                        while await self._begin(lagging):
                             pass
                     await self._something_to_do(watch)
             finally:
@@ -57,14 +57,14 @@ class Courier:
                     turn.cancel()
                 await asyncio.gather(*self._all(), return_exceptions=True)
 
-    async def _begin(self, failing: bool) -> bool:
+    async def _begin(self, lagging: bool) -> bool:
         """Whether there was a place, and somebody for it."""
-        turns = self._turns[failing]
-        if len(turns) == PLACES[failing]:
+        turns = self._turns[lagging]
+        if len(turns) == PLACES[lagging]:
             return False
         served = Counter(turns.values())
-        crowded = [merchant_id for merchant_id, count in served.items() if count >= PLACES[failing] // 4]
-        taken = await rounds.take(failing=failing, crowded=crowded, now=clock.now())
+        crowded = [merchant_id for merchant_id, count in served.items() if count >= PLACES[lagging] // 4]
+        taken = await rounds.take(lagging=lagging, crowded=crowded, now=clock.now())
         if taken is None:
             return False
         turn = asyncio.create_task(self._turn(taken.endpoint_id))
@@ -84,7 +84,8 @@ class Courier:
         return [turn for turns in self._turns.values() for turn in turns]
 
     async def _turn(self, endpoint_id: str) -> None:
-        """Sends what is due there for a while, or until the first failure. Its connections are its own."""
+        """Sends what is due there for a while, or until an answer that is a failure or slow. Its connections are its
+        own."""
         fresh(job="deliveries")
         rest = timedelta()
         try:

@@ -10,7 +10,9 @@ from domain import inbox
 from domain.billing import inquire as subscriptions
 from domain.disputes import respond as disputes
 from domain.events import Cause, CauseKind
+from domain.links import closing
 from domain.payments import inquire, operations
+from domain.payments.ask import GatewayUnavailable
 from domain.refunds import ask as refunds
 from domain.refusals import Refusal
 from gateways.base import GatewayError
@@ -23,6 +25,7 @@ _log = logging.getLogger(__name__)
 _SWEEP = Cause(CauseKind.SWEEP, "reconciliation")
 _REFUNDS = Cause(CauseKind.SYSTEM, "refunds")
 _OPERATIONS = Cause(CauseKind.SYSTEM, "operations")
+_LINKS = Cause(CauseKind.SYSTEM, "links")
 _DEADLINES = Cause(CauseKind.SYSTEM, "deadlines")
 _AT_ONCE = 8
 _BATCH = 100
@@ -53,6 +56,16 @@ async def alert_disputes(ctx: dict[str, Any]) -> None:
     """Tells merchants of disputes whose deadline comes near."""
     while await disputes.alert_next(cause=_DEADLINES, now=clock.now()):
         pass
+
+
+async def close_links(ctx: dict[str, Any]) -> None:
+    """Closes the pages that are open at payment links that have ended."""
+    more = True
+    while more:
+        try:
+            more = await closing.close_next(ctx["gateways"], cause=_LINKS, now=clock.now())
+        except GatewayUnavailable as error:
+            _log.warning("The pages of a payment link are closed later: %s", error)
 
 
 async def retry_inbox(ctx: dict[str, Any]) -> None:

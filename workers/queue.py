@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from domain import inbox
+from domain.links import closing
 from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
 from domain.subscriptions import writing as subscriptions
@@ -19,6 +20,7 @@ JOBS: Mapping[str, str] = {
     inbox.TOPIC: "retry_inbox",
     mails.TOPIC: "send_mails",
     subscriptions.TOPIC: "inquire_subscriptions",
+    closing.TOPIC: "close_links",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""
 

@@ -15,6 +15,7 @@ from workers import deliveries, relay
 from workers.jobs import (
     alert_disputes,
     ask_refunds,
+    close_links,
     inquire_due,
     inquire_subscriptions,
     perform_operations,
@@ -29,6 +30,7 @@ JOBS = (
     inquire_due,
     inquire_subscriptions,
     alert_disputes,
+    close_links,
     send_mails,
     send_reminders,
 )

@@ -39,9 +39,14 @@ class Outcome:
     def succeeded(self) -> bool:
         return self.answer.status is not None and 200 <= self.answer.status < 300
 
+    @property
+    def slow(self) -> bool:
+        return self.answer.seconds > schedule.SLOW_SECONDS
+
 
 async def record(endpoint_id: str, outcomes: Sequence[Outcome], *, cause: Cause, now: datetime) -> timedelta | None:
-    """Writes down what came of an endpoint's attempts. None: go on; else for how long to leave the endpoint alone."""
+    """Writes down what came of an endpoint's attempts. None: go on; else its turn is over, and this is for how long to
+    leave the endpoint alone."""
     return await unit_of_work(lambda unit: _record(unit, endpoint_id, outcomes, cause, now))
 
 
@@ -49,7 +54,7 @@ async def _record(
     unit: Unit, endpoint_id: str, outcomes: Sequence[Outcome], cause: Cause, now: datetime
 ) -> timedelta | None:
     endpoint = await unit.fetch_one(
-        """SELECT id, merchant_id, url, version, failing_since, disabled_reason FROM webhook_endpoints
+        """SELECT id, merchant_id, url, version, failing_since, slow, disabled_reason FROM webhook_endpoints
             WHERE id = $1 FOR NO KEY UPDATE""",
         endpoint_id,
     )
@@ -64,7 +69,7 @@ async def _record(
         if outcome.delivery_id in before:  # else our lease had run out, and another process has sent it, too
             await _record_one(unit, outcome, before[outcome.delivery_id] + 1, pause, now)
     await _record_health(unit, endpoint, outcomes, cause, now)
-    if all(outcome.succeeded for outcome in outcomes):
+    if all(outcome.succeeded and not outcome.slow for outcome in outcomes):
         return None
     return max(schedule.rest(o.answer.status, pause) for o, pause in zip(outcomes, wanted, strict=True))
 
@@ -96,8 +101,11 @@ async def _record_health(
 ) -> None:
     alive = any(outcome.succeeded for outcome in outcomes)
     since = None if alive else decode_time(endpoint["failing_since"]) if endpoint["failing_since"] else now
-    if since is not None or endpoint["failing_since"]:
-        await unit.execute("UPDATE webhook_endpoints SET failing_since = $2 WHERE id = $1", endpoint["id"], since)
+    slow = any(outcome.slow for outcome in outcomes)
+    if since is not None or endpoint["failing_since"] or slow != bool(endpoint["slow"]):
+        await unit.execute(
+            "UPDATE webhook_endpoints SET failing_since = $2, slow = $3 WHERE id = $1", endpoint["id"], since, slow
+        )
     if endpoint["disabled_reason"] is not None:
         return
     stands = {**endpoint, "failing_since": since}

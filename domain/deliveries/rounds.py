@@ -43,17 +43,17 @@ class Sending:
     body: bytes
 
 
-async def take(*, failing: bool, crowded: Sequence[str], now: datetime) -> Taken | None:
-    """An endpoint that has something to do, ours alone for the lease: one that failed last time, or one that did not.
-    Merchants who are `crowded` have enough endpoints served already."""
-    return await unit_of_work(lambda unit: _take(unit, failing, crowded, now))
+async def take(*, lagging: bool, crowded: Sequence[str], now: datetime) -> Taken | None:
+    """An endpoint that has something to do, ours alone for the lease: one that failed or was slow last time, or one
+    that was not. Merchants who are `crowded` have enough endpoints served already."""
+    return await unit_of_work(lambda unit: _take(unit, lagging, crowded, now))
 
 
-async def _take(unit: Unit, failing: bool, crowded: Sequence[str], now: datetime) -> Taken | None:
+async def _take(unit: Unit, lagging: bool, crowded: Sequence[str], now: datetime) -> Taken | None:
     row = await unit.fetch_one(
         f"""SELECT id, merchant_id FROM webhook_endpoints
              WHERE due_at <= $1 AND busy_until <= $1 AND disabled_reason IS NULL
-               AND failing_since IS {"NOT NULL" if failing else "NULL"} AND NOT (merchant_id = ANY($2))
+               AND {"" if lagging else "NOT"} (slow OR failing_since IS NOT NULL) AND NOT (merchant_id = ANY($2))
              ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED""",  # noqa: S608
         now,
         list(crowded),

@@ -19,6 +19,9 @@ DELAYS = (
 FAILING_FOR = timedelta(days=5)
 """An endpoint that takes nothing for so long is disabled."""
 
+SLOW_SECONDS = 2.0
+"""An endpoint that takes longer to answer waits for its turns among its like."""
+
 _OVERLOADED = frozenset({429, 502, 504})
 _REST, _LONGEST_REST = timedelta(seconds=30), timedelta(hours=1)
 

@@ -7,16 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from domain import idempotency
-from domain.events import Cause
-from domain.links.offer import NewLink, check, next_reminder
-from domain.payments import inquire
+from domain.links import closing
+from domain.links.offer import NewLink, check, check_times, next_reminder
 from domain.refusals import Fault, Findings, Refusal
 from gateways.registry import Gateways
 from kit import ids
-from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
-from models import SINGLE_VISIT
+from kit.wakeups import wake
 
 MUTATION = "paymentLinkCreate"
 _SLUG_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -36,11 +34,11 @@ class LinkInactive(Refusal):
 
 
 async def create_link(
-    *, merchant_id: str, wanted: NewLink, idempotency_key: str, body_digest: str, now: datetime
+    gateways: Gateways, *, merchant_id: str, wanted: NewLink, idempotency_key: str, body_digest: str, now: datetime
 ) -> str:
     """A new active link; returns its id. The same key and body give the same link."""
     key = idempotency.check(idempotency_key)
-    offer = await check(merchant_id, wanted, now)
+    offer = await check(merchant_id, wanted, gateways.default.capabilities, now)
     link_id = ids.new("plink", now)
 
     async def work(unit: Unit) -> str:
@@ -59,9 +57,9 @@ async def create_link(
         await unit.execute(
             """INSERT INTO payment_links (id, merchant_id, slug, active, purpose, currency, items, total_minor,
                                           least_minor, most_minor, presets, reusable, in_parts, email, name, reference,
-                                          metadata, due_at, expires_at, reminders, remind_at, created_at,
+                                          metadata, due_at, expires_at, closes_at, reminders, remind_at, created_at,
                                           updated_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $20,
                        $21, $22, $22)""",
             link_id,
             merchant_id,
@@ -103,8 +101,7 @@ async def update_link(
     """Changes what is given; None leaves it as it is. What is for sale stays: for that, make another link."""
     findings = Findings()
     clean = findings.text(purpose, "The purpose", 200, "purpose", required=purpose is not None)
-    for name, time in (("expiresAt", expires_at), ("dueAt", due_at)):
-        findings.unless(time is None or time > now, "INVALID", "The time must lie ahead.", name)
+    check_times(findings, due_at=due_at, expires_at=expires_at, now=now)
     findings.refuse_if_any()
 
     async def work(unit: Unit) -> None:
@@ -112,7 +109,8 @@ async def update_link(
         planned = decode_time(row["remind_at"]) if row["remind_at"] else None
         await unit.execute(
             """UPDATE payment_links SET purpose = COALESCE($2, purpose), items = $3, due_at = COALESCE($4, due_at),
-                      expires_at = COALESCE($5, expires_at), remind_at = $6, updated_at = $7 WHERE id = $1""",
+                      expires_at = COALESCE($5, expires_at), closes_at = COALESCE($5, closes_at), remind_at = $6,
+                      updated_at = $7 WHERE id = $1""",
             link_id,
             clean,
             _renamed(row, clean),
@@ -133,24 +131,19 @@ def _renamed(row: Mapping[str, Any], purpose: str | None) -> list[dict[str, Any]
     return items
 
 
-async def deactivate_link(gateways: Gateways, *, merchant_id: str, link_id: str, cause: Cause, now: datetime) -> None:
-    """Nothing is sold at the address any more. The open page of a link with one order is closed at the PSP; those of a
-    reusable link stay open until their end. Doing it again goes on where it stopped. Raises GatewayUnavailable."""
+async def deactivate_link(*, merchant_id: str, link_id: str, now: datetime) -> None:
+    """Nothing is sold at the address any more, and the pages that are open there are closed at once, behind this.
+    Doing it again changes nothing."""
     await unit_of_work(lambda unit: _end(unit, merchant_id, link_id, now))
-    page = await reading.fetch_one(
-        """SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id
-            WHERE o.payment_link_id = $1 AND o.visit = $2 AND p.status = 'open'""",
-        link_id,
-        SINGLE_VISIT,
-    )
-    if page is not None:
-        await inquire.close(gateways, page["id"], cause=cause, now=now)
 
 
 async def _end(unit: Unit, merchant_id: str, link_id: str, now: datetime) -> None:
     with contextlib.suppress(LinkInactive):
         await _lock(unit, merchant_id, link_id)
-        await unit.execute("UPDATE payment_links SET active = FALSE, updated_at = $2 WHERE id = $1", link_id, now)
+        await unit.execute(
+            "UPDATE payment_links SET active = FALSE, closes_at = $2, updated_at = $2 WHERE id = $1", link_id, now
+        )
+        unit.after_commit(lambda: wake(closing.TOPIC))
 
 
 async def _lock(unit: Unit, merchant_id: str, link_id: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ KINDS: Mapping[str, Sequence[MailKind]] = {
     "dispute.warning_needs_response": (MailKind.DISPUTE_OPENED,),
     "dispute.needs_response": (MailKind.DISPUTE_OPENED,),
     "dispute.due_soon": (MailKind.DISPUTE_DUE_SOON,),
+    "webhook_endpoint.disabled": (MailKind.WEBHOOK_ENDPOINT_DISABLED,),
 }
 """The mails that each type of an order's events may cause; all other types cause none."""
 
@@ -59,11 +60,10 @@ async def _draft(unit: Unit, merchant_id: str, page_url: PageUrl, now: datetime)
     )
     assert merchant is not None
     upto = min(merchant["mailed_sequence"] + _BATCH, merchant["event_sequence"])
-    for event in await _events(unit, merchant, upto):
-        for mail in _mails(event, merchant):
-            await put(unit, merchant_id, mail, now)
-    for mail in await subscriptions.mails(unit, merchant, upto, page_url):
-        await put(unit, merchant_id, mail, now)
+    events = await _events(unit, merchant, upto)
+    mails = [mail for event in events for mail in _mails(event, merchant)]
+    mails += await subscriptions.mails(unit, merchant, upto, page_url)
+    await put(unit, merchant_id, mails, now)
     await unit.execute("UPDATE merchants SET mailed_sequence = $2 WHERE id = $1", merchant_id, upto)
     return bool(upto < merchant["event_sequence"])
 
@@ -71,9 +71,9 @@ async def _draft(unit: Unit, merchant_id: str, page_url: PageUrl, now: datetime)
 async def _events(unit: Unit, merchant: Mapping[str, Any], upto: int) -> list[dict[str, Any]]:
     """Those that may cause mail, each with what a mail about it has to say."""
     rows = await unit.fetch(
-        """SELECT e.id, e.type, e.data, e.subject_id, e.payment_id, o.reference, o.total_minor, o.currency,
+        """SELECT e.id, e.type, e.data, e.payment_id, o.id AS order_id, o.reference, o.total_minor, o.currency,
                    c.email, c.name, p.method
-             FROM events e JOIN orders o ON o.id = e.subject_id
+             FROM events e LEFT JOIN orders o ON o.id = e.subject_id
              LEFT JOIN customers c ON c.id = o.customer_id LEFT JOIN payments p ON p.id = e.payment_id
             WHERE e.merchant_id = $1 AND e.sequence > $2 AND e.sequence <= $3 AND e.type = ANY($4)
             ORDER BY e.sequence""",
@@ -97,12 +97,12 @@ async def _add_disputes(merchant_id: str, events: Sequence[dict[str, Any]]) -> N
 
 async def _add_items(merchant_id: str, events: Sequence[dict[str, Any]]) -> None:
     """What was paid for: name, quantity, and amount in minor units of each row, unless there are too many."""
-    paid = [event["subject_id"] for event in events if event["type"] == "order.paid"]
+    paid = [event["order_id"] for event in events if event["type"] == "order.paid"]
     found: dict[str, list[Any]] = {order_id: [] for order_id in paid}
     for row in await reads.line_items(paid, merchant_id) if paid else ():
         found[row["order_id"]].append([row["name"], row["quantity"], row["amount_minor"]])
     for event in events:
-        items = found.get(event["subject_id"], []) if event["type"] == "order.paid" else []
+        items = found.get(event["order_id"], []) if event["type"] == "order.paid" else []
         event["items"] = items if len(items) <= _MOST_ITEMS else []
 
 
@@ -120,7 +120,7 @@ def _mails(event: Mapping[str, Any], merchant: Mapping[str, Any]) -> Iterator[Ne
                 recipient=recipient,
                 locale=merchant["contact_locale"] or "en",
                 facts=facts,
-                order_id=event["subject_id"],
+                order_id=event["order_id"],
                 payment_id=event["payment_id"],
                 refund_id=event["data"].get("refund_id"),
             )
@@ -141,13 +141,14 @@ def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
         "name": event["name"],
         "email": event["email"],
         "reference": event["reference"],
-        "order_id": event["subject_id"],
+        "order_id": event["order_id"],
         "amount_minor": (dispute or data).get("amount_minor", event["total_minor"]),
         "currency": (dispute or data).get("currency", event["currency"]),
         "items": event["items"],
         "card": f"{method['brand']} {method['last4']}" if method.get("brand") and method.get("last4") else None,
         "outcome": data.get("to"),
-        "reason": dispute["reason"] if dispute else None,
+        "reason": dispute["reason"] if dispute else data.get("reason"),
         "due_by": due_by,
         "conflict": data.get("conflict"),
+        "endpoint": data.get("url"),
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.catalog import Amount, check_amount
 from domain.refusals import Findings
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from kit.database.reading import decode_json
 from models import Interval
 

@@ -22,7 +22,7 @@ from schema.orders.inputs import KEY, CustomerInput, LineItemInput, MetadataInpu
 from schema.permissions import context_of, mutation
 from schema.scalars import CurrencyCode, MinorUnits, MoneyInput
 
-_DUE = "When it should be paid. An order that is paid later says so."
+_DUE = "When it should be paid, at most five years from now. An order that is paid later says so."
 _EXPIRES = "When it can be paid no more, at most five years from now."
 
 
@@ -44,7 +44,6 @@ class PaymentLinkErrorCode(Enum):
     LINK_INACTIVE = "LINK_INACTIVE"
     LINK_EXPIRED = "LINK_EXPIRED"
     LINK_USED_UP = "LINK_USED_UP"
-    GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
 
 
 @strawberry.type(description="Why nothing was changed.")
@@ -68,7 +67,10 @@ class AmountChoiceInput:
     presets: list[MinorUnits] = strawberry.field(default_factory=list, description="What to propose, up to six.")
 
 
-@strawberry.input(description="A link to make. One of `amount`, `items` and `choice` says what is to be paid.")
+@strawberry.input(
+    description="A link to make. One of `amount`, `items` and `choice` says what is to be paid, within what the PSP can"
+    " charge at once in the currency."
+)
 class PaymentLinkCreateInput:
     idempotency_key: str = strawberry.field(description=KEY)
     purpose: str = strawberry.field(description="What it is for, as the payer sees it, up to 200 characters.")
@@ -132,6 +134,7 @@ class LinkMutations:
         context = context_of(info)
         try:
             link_id = await manage.create_link(
+                context.services.gateways,
                 merchant_id=context.merchant_id,
                 wanted=_wanted(input),
                 idempotency_key=input.idempotency_key,
@@ -182,20 +185,14 @@ class LinkMutations:
 
     @mutation(
         Scope.ORDERS_WRITE,
-        description="Ends a link for good: nobody can begin to pay there any more. The hosted page of a link with one"
-        " order is closed at the PSP; those of a reusable link stay open until they run out.",
+        description="Ends a link for good: nobody can begin to pay there any more. The hosted pages that are open are"
+        " closed at the PSP at once, behind this call. Ending it again changes nothing.",
     )
     async def payment_link_deactivate(self, info: Info, input: Input[PaymentLinkDeactivateInput]) -> PaymentLinkPayload:
         context = context_of(info)
         try:
             link_id = checked_id(input.payment_link_id, "plink", "a payment link", "paymentLinkId")
-            await manage.deactivate_link(
-                context.services.gateways,
-                merchant_id=context.merchant_id,
-                link_id=link_id,
-                cause=context.cause,
-                now=clock.now(),
-            )
+            await manage.deactivate_link(merchant_id=context.merchant_id, link_id=link_id, now=clock.now())
         except Refusal as refusal:
             return _refused(refusal)
         return await _link(context, link_id)

@@ -25,6 +25,7 @@ show(
     TRIAL_ENDING="To the customer: a trial ends, and what comes then.",
     SUBSCRIPTION_CANCELED="To the customer: a subscription has ended.",
     PAYMENT_CONFLICTED="To the merchant: the PSP contradicts the order; somebody has to look into it.",
+    WEBHOOK_ENDPOINT_DISABLED="To the merchant: an endpoint failed for days or was gone, and is sent nothing any more.",
 )
 show(
     MailStatus,

@@ -2,8 +2,8 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import zxingcpp
@@ -11,9 +11,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE
-from tests.journeys.test_payment_links import euros, known, link, paid
+from tests.linking import euros, known, link, paid
 from tests.pages.conftest import DemoShop
-from tests.town import Shop, Town
+from tests.town import Shop, Town, eventually
 
 Check = Callable[[Page], None]
 
@@ -51,13 +51,20 @@ def test_the_return_page_turns_paid_by_itself(town: Town, shop: Shop, page: Page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_link_is_opened_on_a_phone_and_paid(
-    shop: Shop, browser: Browser, accessible: Check, scheme: Any, tmp_path: Path
+def test_a_link_is_opened_from_its_mail_on_a_phone_and_paid(
+    town: Town, shop: Shop, browser: Browser, accessible: Check, scheme: Any
 ) -> None:
-    made = link(shop, customer={"email": "ada@example.com", "name": "مؤسسة الشاي " * 8})
+    to = f"{uuid4().hex}@payer.example"
+    made = link(shop, customer={"email": to, "name": "مؤسسة الشاي " * 8}, send=True)
+    (letter,) = eventually(lambda: town.post_office.letters(to))
     context = browser.new_context(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(made["url"])
+    reader = context.new_page()
+    reader.set_content(letter.message.get_body(("html",)).get_content())
+    accessible(reader)
+    with context.expect_page() as opened:
+        reader.get_by_role("link", name="Pay now").click()
+    page = opened.value
+    page.wait_for_url(made["url"])
     expect(page.get_by_role("heading", level=1)).to_have_text("Piano lessons")
     accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than the phone"

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +23,9 @@ from mail.message import compose
 from mail.post import NotSent, Post, server_of
 from models import MailKind, MailStatus
 from tests.journeys.test_webhooks_in import completed, send, unheard
+from tests.receiver import Answering, receiving
 from tests.town import ERRORS, Shop, Town, eventually
+from tests.webhooking import made
 from workers.mails import deliver, send_mails
 
 MAIL = "id kind recipient locale status attempts nextAttemptAt lastError sentAt createdAt orderId paymentId refundId"
@@ -205,6 +207,20 @@ def test_a_psp_that_contradicts_the_order_is_told_to_the_merchant(town: Town, sh
     assert "amount: the PSP says 4199" in letter.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
 
+def test_an_endpoint_that_is_disabled_is_told_to_the_merchant(town: Town, shop: Shop) -> None:
+    owner = contacted(shop)
+    with receiving() as gone:
+        gone.answering = Answering(status=410)
+        made(shop, gone)
+        shop.order()
+        (told,) = settled(shop, "SENT", 1)
+    assert (told["kind"], told["orderId"], told["recipient"]) == ("WEBHOOK_ENDPOINT_DISABLED", None, owner)
+    (letter,) = town.post_office.letters(owner)
+    assert str(letter.message["Subject"]) == "A webhook endpoint is disabled"
+    text = letter.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert all(word in text for word in (gone.url, "gone", "No event is lost"))
+
+
 def test_many_copies_of_a_webhook_make_one_receipt(town: Town, shop: Shop) -> None:
     payer = address()
     town.sandbox("POST", "/webhooks/rules", action="duplicate")
@@ -224,11 +240,12 @@ def test_mails_that_could_not_be_written_at_once_are_written_later_and_once(
     payer, owner, put = address(), contacted(shop), outbox.put
     failures = []
 
-    async def fails(unit: Unit, merchant_id: str, mail: outbox.NewMail, now: datetime) -> str | None:
-        if mail.kind is MailKind.PAID and merchant_id == shop.merchant_id:
-            failures.append(mail)
+    async def fails(unit: Unit, merchant_id: str, mails: Sequence[outbox.NewMail], now: datetime) -> list[str]:
+        made = await put(unit, merchant_id, mails, now)
+        if mails and merchant_id == shop.merchant_id:
+            failures.append(mails)
             raise RuntimeError("no room")
-        return await put(unit, merchant_id, mail, now)
+        return made
 
     monkeypatch.setattr(drafting, "put", fails)
     bought(shop, payer)

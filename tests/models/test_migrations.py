@@ -31,7 +31,8 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 INDEXES = {
     *("uq_payments_live", "ix_payments_inquire", "ix_refunds_ask", "ix_webhook_events_retry", "ix_events_unsequenced"),
     *("uq_operations_reserved", "ix_operations_ask", "ix_mails_try", "uq_orders_visit", "ix_payment_links_remind"),
-    *("ix_webhook_endpoints_due", "ix_webhook_deliveries_due", "uq_orders_billed", "ix_subscriptions_inquire"),
+    *("ix_payment_links_closes", "ix_webhook_endpoints_due", "ix_webhook_deliveries_due"),
+    *("uq_orders_billed", "ix_subscriptions_inquire"),
 }
 CHECKS = {
     *("ck_prices_amount", "ck_orders_total", "ck_line_items_amount", "ck_payments_amounts", "ck_refunds_amount"),

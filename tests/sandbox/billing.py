@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 DAY = 86400
-NEVER = "https://shop.example/done?s={CHECKOUT_SESSION_ID}"
+SUCCESS = "https://shop.example/done?s={CHECKOUT_SESSION_ID}"
 
 
 def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
@@ -55,7 +55,7 @@ async def session(play: Any, *prices: Any, **more: Any) -> Any:
         {
             "mode": "subscription",
             "line_items": [{"price": price.id, "quantity": 1} for price in prices],
-            "success_url": NEVER,
+            "success_url": SUCCESS,
             "cancel_url": "https://shop.example/plans",
             **more,
         }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.store import Json
 from sandbox.stripe import events, ids
 from sandbox.stripe.billing import lines
@@ -99,7 +97,3 @@ def take(call: Call, waiting: list[Json], invoice: str) -> list[Json]:
     for each in waiting:
         events.change(call, each, invoice=invoice)
     return [lines.of_invoice_item(call, each) for each in waiting]
-
-
-def changed(call: Call, waiting: Json, changes: dict[str, Any]) -> Json:
-    return events.change(call, waiting, **changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 SECONDS = {"day": 86400, "week": 7 * 86400}
@@ -41,7 +41,3 @@ def _estimate(anchor: int, interval: str, moment: int) -> int:
     start, end = (datetime.fromtimestamp(each, UTC) for each in (anchor, moment))
     months = (end.year - start.year) * 12 + end.month - start.month
     return months // 12 if interval == "year" else months
-
-
-def days_before(moment: int, days: int) -> int:
-    return int((datetime.fromtimestamp(moment, UTC) - timedelta(days=days)).timestamp())
