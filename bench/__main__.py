@@ -26,6 +26,7 @@ from bench.parts import (
     memory,
     operations,
     pages,
+    renewals,
     subscribers,
     webhooks,
 )
@@ -38,6 +39,7 @@ PARTS: Parts = {
     "lists": lists.measure,
     "lifecycles": lifecycles.measure,
     "operations": operations.measure,
+    "renewals": renewals.measure,
     "deliveries": deliveries.measure,
     "pages": pages.measure,
     "subscribers": subscribers.measure,

@@ -1,4 +1,4 @@
-"""Follows the events of an order, a payment or a merchant: each once, in order, from any cursor on."""
+"""Follows the events of an order, a payment, a subscription or a merchant: each once, in order, from any cursor on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,19 +15,20 @@ present = Together(reads.by_id)
 """`reads.by_id`, for followers: what many of them read at once is read once."""
 
 
-async def order_events(hub: Hub, merchant_id: str, order_id: str, after: int) -> AsyncIterator[Row]:
-    """The order's events with a version larger than `after`, then each new one; ends when the caller stops."""
+async def subject_events(hub: Hub, merchant_id: str, subject_id: str, after: int) -> AsyncIterator[Row]:
+    """The events of an order or a subscription with a version larger than `after`, then each new one; ends when the
+    caller stops."""
 
     async def read(version: int) -> list[Row]:
-        return await _events_after(merchant_id, "subject_id", order_id, version, _BATCH)
+        return await _events_after(merchant_id, "subject_id", subject_id, version, _BATCH)
 
-    async for row in _follow(hub, order_id, after, "version", read):
+    async for row in _follow(hub, subject_id, after, "version", read):
         yield row
 
 
 async def payment_events(hub: Hub, merchant_id: str, order_id: str, payment_id: str, after: int) -> AsyncIterator[Row]:
     """Those of the order's events that tell of the payment."""
-    async for row in order_events(hub, merchant_id, order_id, after):
+    async for row in subject_events(hub, merchant_id, order_id, after):
         if row["payment_id"] == payment_id:
             yield row
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from domain import events, idempotency
+from domain import customers, events, idempotency
 from domain.actions import CheckoutInProgress, OrderAction, OrderState, guard
 from domain.events import Cause, NewEvent
 from domain.order_input import Line, NewCustomer, NewItem, check_customer, check_items, check_metadata
@@ -70,7 +70,7 @@ async def create_order(
         )
         if earlier:
             return earlier["order_id"]
-        customer_id = await _customer(unit, merchant_id, email, name, now) if email else None
+        customer_id = await customers.known(unit, merchant_id, email, name, now) if email else None
         await unit.execute(
             """INSERT INTO orders (id, merchant_id, customer_id, status, currency, total_minor, version, reference,
                                    metadata, payment_link_id, visit, created_at, updated_at)
@@ -224,21 +224,6 @@ async def supersede(unit: Unit, order_id: str, now: datetime) -> None:
         order_id,
         now,
     )
-
-
-async def _customer(unit: Unit, merchant_id: str, email: str, name: str | None, now: datetime) -> str:
-    row = await unit.fetch_one(
-        """INSERT INTO customers (id, merchant_id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (merchant_id, email) DO UPDATE SET name = COALESCE(excluded.name, customers.name)
-           RETURNING id""",
-        ids.new("cus", now),
-        merchant_id,
-        email,
-        name,
-        now,
-    )
-    assert row is not None
-    return str(row["id"])
 
 
 async def _insert_lines(unit: Unit, order_id: str, lines: Sequence[Line], now: datetime) -> None:

@@ -24,6 +24,7 @@ class Language:
     labels: Mapping[str, str]
     greeting: str
     pay: str
+    manage: str
     from_merchant: str
     to_contact: str
     test_mode: str
@@ -74,6 +75,21 @@ _ENGLISH = Language(
             "The payment provider says something else than the order does. It does not count as paid:"
             " somebody has to look into it.",
         ),
+        MailKind.RENEWAL_FAILED: Words(
+            "Your payment to {merchant} did not go through",
+            "Your subscription could not be paid",
+            "Nothing has been taken. It is tried again by itself; you can also pay now, or leave another card.",
+        ),
+        MailKind.TRIAL_ENDING: Words(
+            "Your trial at {merchant} ends soon",
+            "Your trial ends soon",
+            "Then your subscription begins, and this amount is due each period. You can end it before.",
+        ),
+        MailKind.SUBSCRIPTION_CANCELED: Words(
+            "Your subscription at {merchant} has ended",
+            "Your subscription has ended",
+            "Nothing more will be charged. You are welcome to come back to {merchant} at any time.",
+        ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "A webhook endpoint is disabled",
             "We have stopped sending to a webhook endpoint",
@@ -104,9 +120,12 @@ _ENGLISH = Language(
         "endpoint": "Endpoint",
         "due_by": "Answer by",
         "expires_at": "Pay by",
+        "next_attempt_at": "Next try",
+        "trial_end": "Trial ends",
     },
     greeting="Hello {name},",
     pay="Pay now",
+    manage="See your subscription, pay, or change your card",
     from_merchant="Paygraph sends this mail for {merchant}.",
     to_contact="You get this mail as the contact of {merchant}.",
     test_mode="Test mode: no real money moves.",
@@ -155,6 +174,22 @@ _GERMAN = Language(
             "Der Zahlungsanbieter meldet etwas anderes, als in der Bestellung steht. Sie gilt nicht als bezahlt:"
             " jemand muss nachsehen.",
         ),
+        MailKind.RENEWAL_FAILED: Words(
+            "Ihre Zahlung an {merchant} ist nicht zustande gekommen",
+            "Ihr Abonnement konnte nicht bezahlt werden",
+            "Es wurde nichts abgebucht. Es wird von selbst wieder versucht; Sie können auch jetzt zahlen oder eine"
+            " andere Karte hinterlegen.",
+        ),
+        MailKind.TRIAL_ENDING: Words(
+            "Ihre Probezeit bei {merchant} endet bald",
+            "Ihre Probezeit endet bald",
+            "Dann beginnt Ihr Abonnement, und dieser Betrag wird je Zeitraum fällig. Vorher können Sie es beenden.",
+        ),
+        MailKind.SUBSCRIPTION_CANCELED: Words(
+            "Ihr Abonnement bei {merchant} ist beendet",
+            "Ihr Abonnement ist beendet",
+            "Es wird nichts mehr abgebucht. Bei {merchant} sind Sie jederzeit wieder willkommen.",
+        ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "Ein Webhook-Endpunkt ist abgeschaltet",
             "Wir senden nicht mehr an einen Webhook-Endpunkt",
@@ -186,9 +221,12 @@ _GERMAN = Language(
         "endpoint": "Endpunkt",
         "due_by": "Antwort bis",
         "expires_at": "Zahlbar bis",
+        "next_attempt_at": "Nächster Versuch",
+        "trial_end": "Probezeit endet",
     },
     greeting="Guten Tag {name},",
     pay="Jetzt bezahlen",
+    manage="Ihr Abonnement ansehen, bezahlen oder die Karte wechseln",
     from_merchant="Diese Mail sendet Paygraph für {merchant}.",
     to_contact="Sie erhalten diese Mail als Kontakt von {merchant}.",
     test_mode="Testmodus: es fließt kein echtes Geld.",

@@ -18,24 +18,37 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
+from models.invoice import INVOICE_EDGES, Invoice, InvoiceReason, InvoiceStatus
 from models.link import SINGLE_VISIT, LinkStatus, PaymentLink
-from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
+from models.mail import ABOUT_SUBSCRIPTIONS, MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
 from models.order import ORDER_EDGES, LineItem, Order, OrderStatus
 from models.payment import FINAL, LIVE, PAYMENT_EDGES, CaptureMethod, Payment, PaymentStatus, Recurrence
+from models.plan import Interval, Plan, PlanPrice
 from models.posting import Posting, PostingKind
 from models.product import Price, Product, ProductKind
 from models.refund import IN_FLIGHT, REFUND_EDGES, Refund, RefundReason, RefundStatus
+from models.subscription import (
+    ENTITLED,
+    SUBSCRIPTION_EDGES,
+    SUBSCRIPTION_ENDED,
+    Entitlement,
+    Subscription,
+    SubscriptionStatus,
+)
 from models.transitions import IllegalMove, advance
 
 __all__ = [
+    "ABOUT_SUBSCRIPTIONS",
     "AWAITING_RESPONSE",
     "DELIVERY_EDGES",
     "DISPUTE_EDGES",
     "DISPUTE_ENDED",
+    "ENTITLED",
     "FINAL",
+    "INVOICE_EDGES",
     "IN_FLIGHT",
     "LIVE",
     "MAIL_EDGES",
@@ -44,6 +57,8 @@ __all__ = [
     "PAYMENT_EDGES",
     "REFUND_EDGES",
     "SINGLE_VISIT",
+    "SUBSCRIPTION_EDGES",
+    "SUBSCRIPTION_ENDED",
     "TO_MERCHANT",
     "ApiKey",
     "CaptureMethod",
@@ -52,6 +67,7 @@ __all__ = [
     "DisabledReason",
     "Dispute",
     "DisputeStatus",
+    "Entitlement",
     "Event",
     "FraudPolicy",
     "FraudWarning",
@@ -59,6 +75,10 @@ __all__ = [
     "IdempotencyRecord",
     "IllegalMove",
     "InboxStatus",
+    "Interval",
+    "Invoice",
+    "InvoiceReason",
+    "InvoiceStatus",
     "KeyKind",
     "LineItem",
     "LinkStatus",
@@ -75,6 +95,8 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentStatus",
+    "Plan",
+    "PlanPrice",
     "Posting",
     "PostingKind",
     "Price",
@@ -86,6 +108,8 @@ __all__ = [
     "RefundStatus",
     "SavedMethod",
     "Scope",
+    "Subscription",
+    "SubscriptionStatus",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",

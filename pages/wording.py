@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.refusals import Refusal
 from domain.returning.shown import RefundCause, Shown, State
-from models import LinkStatus
+from models import LinkStatus, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,40 @@ CLOSED: Mapping[LinkStatus, Words] = {
     LinkStatus.INACTIVE: Words("ended", "This link is closed", "The seller has closed it. Nothing can be paid here."),
     LinkStatus.EXPIRED: Words("ended", "This link has expired", "Nothing can be paid here any more."),
     LinkStatus.USED_UP: Words("ended", "This link is used up", "Nothing more can be paid here."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionWords:
+    """`runs`: it goes on, and what comes next is shown."""
+
+    sign: str
+    title: str
+    text: str | None
+    runs: bool
+
+
+SUBSCRIPTIONS: Mapping[SubscriptionStatus, SubscriptionWords] = {
+    SubscriptionStatus.INCOMPLETE: SubscriptionWords(
+        "wait", "Not begun yet", "It begins as soon as the first payment has come.", False
+    ),
+    SubscriptionStatus.INCOMPLETE_EXPIRED: SubscriptionWords(
+        "ended", "This subscription never began", "Nothing has been taken from you.", False
+    ),
+    SubscriptionStatus.TRIALING: SubscriptionWords("done", "Your trial runs", None, True),
+    SubscriptionStatus.ACTIVE: SubscriptionWords("done", "Your subscription runs", None, True),
+    SubscriptionStatus.PAST_DUE: SubscriptionWords(
+        "wait", "A payment did not go through", "It is tried again by itself. You can also pay now.", True
+    ),
+    SubscriptionStatus.UNPAID: SubscriptionWords(
+        "ended", "A payment did not go through", "Pay it to go on with your subscription.", True
+    ),
+    SubscriptionStatus.PAUSED: SubscriptionWords(
+        "wait", "Your subscription is paused", "You are not charged meanwhile.", True
+    ),
+    SubscriptionStatus.CANCELED: SubscriptionWords(
+        "ended", "Your subscription has ended", "Nothing more will be charged.", False
+    ),
 }
 
 SLOW = "The payment page takes long to open. Please try again."

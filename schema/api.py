@@ -12,6 +12,7 @@ from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
 from schema.events.queries import EventQueries
+from schema.invoices.queries import InvoiceQueries
 from schema.links.mutations import LinkMutations
 from schema.links.queries import LinkQueries
 from schema.mails.mutations import MailMutations
@@ -24,9 +25,14 @@ from schema.orders.queries import OrderQueries
 from schema.payments.live import PaymentLive
 from schema.payments.mutations import PaymentMutations
 from schema.payments.queries import PaymentQueries
+from schema.plans.mutations import PlanMutations
+from schema.plans.queries import PlanQueries
 from schema.products.mutations import ProductMutations
 from schema.products.queries import ProductQueries
 from schema.scalars import SCALARS
+from schema.subscriptions.live import SubscriptionLive
+from schema.subscriptions.mutations import SubscriptionMutations
+from schema.subscriptions.queries import SubscriptionQueries
 from schema.transport.limits import Limits
 from schema.transport.schema import Schema
 
@@ -41,6 +47,9 @@ class Query(
     LinkQueries,
     CustomerQueries,
     ProductQueries,
+    PlanQueries,
+    SubscriptionQueries,
+    InvoiceQueries,
     MailQueries,
     EventQueries,
     DeliveryQueries,
@@ -57,6 +66,8 @@ class Mutation(
     LinkMutations,
     CustomerMutations,
     ProductMutations,
+    PlanMutations,
+    SubscriptionMutations,
     MailMutations,
     DeliveryMutations,
 ):
@@ -66,7 +77,7 @@ class Mutation(
 @strawberry.type(
     description="What can be followed: live status, each event once and in order, resumable from any cursor."
 )
-class LiveUpdates(OrderLive, PaymentLive, EventLive):
+class LiveUpdates(OrderLive, PaymentLive, SubscriptionLive, EventLive):
     pass
 
 

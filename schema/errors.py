@@ -62,6 +62,15 @@ _CODES = {
     "LINK_INACTIVE": "The payment link was deactivated, and does not come back.",
     "LINK_EXPIRED": "The payment link's time is over.",
     "LINK_USED_UP": "The payment link's one order is paid, or was canceled.",
+    "PLAN_ARCHIVED": "The plan was archived: nobody subscribes to it, and it does not change.",
+    "SUBSCRIPTION_IN_PROGRESS": "The PSP is being asked for the subscription right now. Try again in a moment.",
+    "SUBSCRIPTION_INCOMPLETE": "The subscription has not begun: its first payment has not come.",
+    "SUBSCRIPTION_ENDED": "The subscription has ended, or never began, and does not change any more.",
+    "SUBSCRIPTION_PAUSED": "The subscription is paused: resume it first.",
+    "SUBSCRIPTION_UNPAID": "The PSP has given up collecting for the subscription.",
+    "SUBSCRIPTION_RUNNING": "The subscription is neither paused nor about to end.",
+    "NOTHING_TO_CHANGE": "The subscription has that plan and quantity already.",
+    "PAYMENT_DECLINED": "What the change costs at once could not be collected: nothing was changed.",
     "GATEWAY_REFUSED": "The PSP says that this cannot be paid so, such as an amount that is too small for it.",
 }
 """Every code of a refusal, and what it means."""

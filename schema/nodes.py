@@ -33,6 +33,10 @@ READ_SCOPES = {
     "saved_methods": Scope.PAYMENTS_READ,
     "payment_links": Scope.ORDERS_READ,
     "products": Scope.PRODUCTS_READ,
+    "plans": Scope.PRODUCTS_READ,
+    "subscriptions": Scope.PAYMENTS_READ,
+    "invoices": Scope.PAYMENTS_READ,
+    "entitlements": Scope.PAYMENTS_READ,
     "events": Scope.EVENTS_READ,
     "webhook_endpoints": Scope.WEBHOOKS_READ,
     "webhook_deliveries": Scope.WEBHOOKS_READ,
@@ -43,11 +47,14 @@ READ_SCOPES = {
 def _types() -> dict[str, Any]:
     from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
+    from schema.invoices.types import Invoice
     from schema.links.types import PaymentLink
     from schema.mails.types import Mail
     from schema.orders.types import Customer, Order, SavedMethod
     from schema.payments.types import Dispute, Payment, Refund
+    from schema.plans.types import Plan
     from schema.products.types import Product
+    from schema.subscriptions.types import Entitlement, Subscription
 
     return {
         "orders": Order,
@@ -59,6 +66,10 @@ def _types() -> dict[str, Any]:
         "saved_methods": SavedMethod,
         "payment_links": PaymentLink,
         "products": Product,
+        "plans": Plan,
+        "subscriptions": Subscription,
+        "invoices": Invoice,
+        "entitlements": Entitlement,
         "events": Event,
         "webhook_endpoints": WebhookEndpoint,
         "webhook_deliveries": WebhookDelivery,

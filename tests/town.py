@@ -301,7 +301,7 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         town.base_url, town.sandbox_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}"
         psp: Any = create_app(state=None, public_url=town.sandbox_url)
         psp = town.checker.asgi(psp) if town.checker else psp
-        await stack.enter_async_context(Serving(psp, "127.0.0.1", sandbox_port, lifespan=True))
+        await stack.enter_async_context(Serving(psp, "127.0.0.1", sandbox_port, lifespan=True, dated=False))
         town.webhook_secret = await endpoints.ensure(
             STRIPE_KEY, town.sandbox_url, f"{town.base_url}/webhooks/stripe", None
         )

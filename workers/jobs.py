@@ -1,10 +1,13 @@
-"""The job families: refunds to ask for, messages to try again, payments to ask about."""
+"""The job families: refunds to ask for, messages to try again, payments and subscriptions to ask about."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from domain import inbox
+from domain.billing import inquire as subscriptions
 from domain.disputes import respond as disputes
 from domain.events import Cause, CauseKind
 from domain.links import closing
@@ -73,18 +76,27 @@ async def retry_inbox(ctx: dict[str, Any]) -> None:
 
 async def inquire_due(ctx: dict[str, Any]) -> None:
     """Asks the PSP about every payment whose time has come: what webhooks did not tell is learned here."""
-    gateways: Gateways = ctx["gateways"]
     while due := await inquire.claim_due(clock.now(), _BATCH):
-        slots = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(_inquire(gateways, payment_id, slots) for payment_id in due))
+        await _ask_about(due, "payment_id", partial(inquire.inquire, ctx["gateways"]))
 
 
-async def _inquire(gateways: Gateways, payment_id: str, slots: asyncio.Semaphore) -> None:
+async def inquire_subscriptions(ctx: dict[str, Any]) -> None:
+    """Asks the PSP about every subscription whose time has come, with its invoices."""
+    while due := await subscriptions.claim_due(clock.now(), _BATCH):
+        await _ask_about(due, "subscription_id", partial(subscriptions.inquire, ctx["gateways"]))
+
+
+async def _ask_about(due: Sequence[str], name: str, ask: Callable[..., Awaitable[None]]) -> None:
+    slots = asyncio.Semaphore(_AT_ONCE)
+    await asyncio.gather(*(_ask(each, name, ask, slots) for each in due))
+
+
+async def _ask(subject_id: str, name: str, ask: Callable[..., Awaitable[None]], slots: asyncio.Semaphore) -> None:
     async with slots:
-        fresh(payment_id=payment_id, job="inquire_due")
+        fresh(**{name: subject_id}, job="reconciliation")
         try:
-            await inquire.inquire(gateways, payment_id, cause=_SWEEP, now=clock.now())
+            await ask(subject_id, cause=_SWEEP, now=clock.now())
         except Refusal as refusal:
-            _log.warning("A payment is asked about again later: %s", refusal)
+            _log.warning("It is asked about again later: %s", refusal)
         except Exception:
-            _log.exception("A payment could not be brought to the PSP's truth; it is tried again later")
+            _log.exception("It could not be brought to the PSP's truth; it is tried again later")

@@ -11,6 +11,7 @@ from domain import inbox
 from domain.links import closing
 from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
+from domain.subscriptions import writing as subscriptions
 
 _log = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ JOBS: Mapping[str, str] = {
     refunds.TOPIC: "ask_refunds",
     inbox.TOPIC: "retry_inbox",
     mails.TOPIC: "send_mails",
+    subscriptions.TOPIC: "inquire_subscriptions",
     closing.TOPIC: "close_links",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""

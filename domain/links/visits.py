@@ -18,7 +18,7 @@ from domain.orders import LinkVisit
 from domain.payments import inquire
 from domain.refusals import Fault, Refusal
 from domain.tokens import Tokens
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time

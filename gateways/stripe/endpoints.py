@@ -4,8 +4,8 @@ from typing import Any
 
 import stripe
 
+from gateways.stripe import billing_events, events
 from gateways.stripe.errors import translated
-from gateways.stripe.events import LISTENED
 
 
 async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | None) -> str:
@@ -23,7 +23,11 @@ async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | N
                 return known_secret
             for endpoint in ours:
                 await client.v1.webhook_endpoints.delete_async(endpoint.id)
-            params: Any = {"url": url, "enabled_events": sorted(LISTENED), "api_version": stripe.api_version}
+            params: Any = {
+                "url": url,
+                "enabled_events": sorted({*events.LISTENED, *billing_events.LISTENED}),
+                "api_version": stripe.api_version,
+            }
             made = await client.v1.webhook_endpoints.create_async(params)
         assert made.secret is not None
         return made.secret

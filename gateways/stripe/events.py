@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.base import BadEvent, EventKind, GatewayEvent, Standing
-from gateways.stripe import evidence
+from gateways.base import BadEvent, EventKind, Evidence, GatewayEvent, Standing
+from gateways.billing import BillingEvidence
+from gateways.stripe import billing_events, evidence
 
 _log = logging.getLogger(__name__)
 _MISREAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, OSError)
@@ -69,17 +70,21 @@ def read(payload: str, gateway: str) -> GatewayEvent:
         at = datetime.fromtimestamp(made, UTC)
         if obj.get("livemode", livemode) != livemode:
             raise BadEvent("The event and what it tells of are of different modes.")
-        listened = kind in LISTENED and obj.get("mode", "payment") == "payment"  # other sessions take no payment
+        mode = obj.get("mode", "payment" if kind in LISTENED else "subscription")
     except BadEvent:
         raise
     except _MISREAD as error:
         raise BadEvent(f"The body is not an event of Stripe ({type(error).__name__}).") from error
-    if not listened:
-        return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.OTHER, evidence=None)
+    about: EventKind = EventKind.OTHER
+    found: Evidence | BillingEvidence | None = None
     try:
-        facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
-        found = evidence.evidence(facts, gateway=gateway)
+        if mode == "payment" and kind in LISTENED:
+            facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
+            about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)
+        elif mode == "subscription" and kind in billing_events.LISTENED:
+            about, read_billing = billing_events.LISTENED[kind]
+            found = read_billing(obj, at, event.get("account"))
     except _MISREAD as error:
         _log.error("An event of Stripe is not understood and is kept: %r", error, extra={"event_token": token})
         return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.UNREADABLE, evidence=None)
-    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.PAYMENT, evidence=found)
+    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=about, evidence=found)

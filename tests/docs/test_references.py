@@ -13,10 +13,22 @@ from graphql import build_schema
 import config
 import main
 from domain import ledger
+from domain.mails import subscriptions
 from domain.mails.drafting import KINDS
 from domain.payments.fold import _RANKS
+from gateways.stripe import billing_events
 from gateways.stripe.events import LISTENED
-from models import DisputeStatus, MailKind, MailStatus, PaymentStatus, PostingKind, RefundStatus, Scope
+from models import (
+    DisputeStatus,
+    InvoiceStatus,
+    MailKind,
+    MailStatus,
+    PaymentStatus,
+    PostingKind,
+    RefundStatus,
+    Scope,
+    SubscriptionStatus,
+)
 from sandbox.stripe.cards import BY_NUMBER
 from schema.api import build_schema as our_schema
 from schema.customers.mutations import CustomerErrorCode
@@ -27,7 +39,9 @@ from schema.links.mutations import PaymentLinkErrorCode
 from schema.mails.mutations import MailErrorCode
 from schema.orders.mutations import CheckoutErrorCode, OrderErrorCode
 from schema.payments.mutations import PaymentErrorCode
+from schema.plans.mutations import PlanErrorCode
 from schema.products.mutations import ProductErrorCode
+from schema.subscriptions.mutations import SubscriptionErrorCode
 from schema.transport.errors import ErrorCode
 from tests.docs.pages import REPO, Block, Page, blocks, page, pages
 
@@ -144,6 +158,8 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "mail": MailErrorCode,
         "webhooks": WebhookErrorCode,
         "links": PaymentLinkErrorCode,
+        "plans": PlanErrorCode,
+        "subscriptions": SubscriptionErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
     there: dict[str, set[str]] = {}
@@ -176,10 +192,22 @@ def test_every_event_type_is_told() -> None:
     assert told == there, "docs/first-payment.md lists every type of event"
 
 
+def test_every_event_type_of_subscriptions_is_told() -> None:
+    changes = ("created", "renewed", "changed", "updated", "trial_ending", "cancel_scheduled", "cancel_withdrawn")
+    there = {f"subscription.{kind}" for kind in (*changes, *SubscriptionStatus)} - {"subscription.incomplete"}
+    there |= {f"invoice.{kind}" for kind in ("payment_failed", "action_required", *InvoiceStatus)}
+    there |= {f"entitlement.{kind}" for kind in ("granted", "changed", "revoked")}
+    text = page("docs/plans-and-subscriptions.md").text
+    told = set(re.findall(r"`((?:subscription|invoice|entitlement)\.[a-z_]+)`", text)) - {"subscription.timeline"}
+    assert told == there, "docs/plans-and-subscriptions.md lists every type of a subscription's events"
+
+
 def test_the_webhook_endpoint_is_told_as_the_gateway_wants_it() -> None:
     text = page("docs/production.md").text
     told = [block.text.split() for block in page("docs/production.md").blocks("text") if "charge." in block.text]
-    assert told == [sorted(LISTENED)], "docs/production.md lists the events that a webhook endpoint has to send"
+    assert told == [sorted({*LISTENED, *billing_events.LISTENED})], (
+        "docs/production.md lists the events that a webhook endpoint has to send"
+    )
     assert f"`{stripe.api_version}`" in text
 
 
@@ -213,7 +241,7 @@ def test_every_kind_and_status_of_a_mail_is_told() -> None:
     told = {row[0] for columns in (2, 4) for row in rows(page("docs/mail.md").text, columns)}
     assert told == {kind.name for kind in MailKind} | {status.name for status in MailStatus}
     events = set(re.findall(r"`(\w+\.\w+)`", page("docs/mail.md").text))
-    assert events >= set(KINDS), "docs/mail.md tells which events cause mail"
+    assert events >= {*KINDS, *subscriptions.KINDS}, "docs/mail.md tells which events cause mail"
 
 
 def test_the_ranks_are_told_as_they_are_folded() -> None:

@@ -49,6 +49,8 @@ QUIET = (
     "docs/first-payment.md",
     "docs/capture-void-refund.md",
     "docs/payment-links.md",
+    "docs/plans-and-subscriptions.md",
+    "docs/recipes/learning-portal.md",
     "docs/payment-methods.md",
     "docs/mail.md",
     "docs/tokens-and-saved-methods.md",

@@ -121,8 +121,16 @@ PaymentLinkSendInput: idempotencyKey
 PaymentLinkUpdateInput: purpose
 PaymentMethodSaveInput: idempotencyKey token
 PaymentVoidInput: idempotencyKey
+PlanCreateInput: description features idempotencyKey name
+PlanUpdateInput: description features name
 ProductCreateInput: description idempotencyKey name
 RefundCreateInput: explanation idempotencyKey
+SubscriptionCancelInput: idempotencyKey
+SubscriptionChangeInput: idempotencyKey
+SubscriptionMethodUpdateInput: returnUrl
+SubscriptionPauseInput: idempotencyKey
+SubscriptionResumeInput: idempotencyKey
+SubscriptionStartInput: cancelUrl idempotencyKey returnUrl
 WebhookEndpointCreateInput: description eventTypes idempotencyKey url
 WebhookEndpointRotateInput: idempotencyKey
 WebhookEndpointUpdateInput: description eventTypes url

@@ -38,7 +38,7 @@ PAYER_ROOTS = {
 OPEN_ROOTS = {"Query.availablePaymentMethods"}
 """What a payer may ask without a client secret: it is the same for everybody."""
 _KINDS = {"Query": "query", "Mutation": "mutation", "LiveUpdates": "subscription"}
-_PREFIXES = {"order": "ord", "payment": "pay", "product": "prod", "customer": "cus"}
+_PREFIXES = {"order": "ord", "payment": "pay", "product": "prod", "customer": "cus", "plan": "plan"}
 
 
 def of_roots(place: Place) -> str:
@@ -133,7 +133,7 @@ CheckoutStartPayload: checkoutUrl payment userErrors
 CheckoutUserError: code message path retryable
 DirectUserError: code message path retryable
 ExcludedPaymentMethod: family kind message method reason title
-Event: id occurredAt order orderId payment paymentId recordedAt type version
+Event: id occurredAt order orderId payment paymentId recordedAt subscriptionId type version
 LineItem: amount id name productId quantity unitAmount
 LiveUpdates: orderUpdates paymentUpdates
 Money: amountMinor currency decimal exponent formatted
@@ -222,7 +222,9 @@ def test_what_a_payer_may_not_see_is_refused_field_by_field(town: Town, shop: Sh
     assert met == {name: ["FORBIDDEN"] for name in met}
     untried = {str(place) for place in GUARDED} - set(met)
     assert untried == {
-        *("Customer.paymentMethods", "PaymentLink.orders"),
+        *("Customer.paymentMethods", "PaymentLink.orders", "Event.subscription", "Invoice.order"),
+        *("Invoice.subscription", "Subscription.customer", "Subscription.invoices", "Subscription.plan"),
+        "Subscription.timeline",
         *("Event.cause", "Event.data", "Event.payload", "Event.sequence"),
         *("Refund.reason", "Refund.explanation", "Refund.failureCode"),
     }

@@ -1,0 +1,85 @@
+"""A subscription's page for its customer: how it stands, what is owed, another card. And its invoices, to print."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from domain.billing import method, shown
+from domain.billing.shown import Subscribed
+from domain.checkout.places import Places
+from domain.refusals import Refusal
+from kit import clock, ids
+from pages import wording
+from pages.render import page
+from pages.returning import OPENING, Retry
+
+
+async def subscription_page(request: Request) -> Response:
+    """GET /subscriptions/{subscription_id}/{token}."""
+    found = await _subscribed(request)
+    if found is None:
+        return page(request, "not_found.html", status=404)
+    return page(
+        request,
+        "subscription.html",
+        form_targets=_portal(request),
+        shown=found,
+        words=wording.SUBSCRIPTIONS[found.status],
+        method_path=f"{request.url.path}/method",
+    )
+
+
+async def change_method(request: Request) -> Response:
+    """POST /subscriptions/{subscription_id}/{token}/method: to the PSP's page for another card."""
+    found = await _subscribed(request)
+    if found is None:
+        return page(request, "not_found.html", status=404)
+    house, back = request.app.state.house, request.url.path.removesuffix("/method")
+    try:
+        async with asyncio.timeout(OPENING):
+            url = await method.update_page(
+                house.gateways,
+                house.tokens,
+                merchant_id=found.merchant_id,
+                subscription_id=found.subscription_id,
+                places=Places(house.base_url),
+            )
+    except TimeoutError:
+        return _refused(request, 503, wording.SLOW, back)
+    except Refusal as refused:
+        passing = wording.is_passing(refused)
+        return _refused(request, 503 if passing else 409, wording.refusal(refused), back)
+    return RedirectResponse(url, 303)
+
+
+async def invoice_page(request: Request) -> Response:
+    """GET /invoices/{invoice_id}/{token}."""
+    invoice_id = request.path_params["invoice_id"]
+    found = await shown.invoice(invoice_id) if _may_see(request, invoice_id, "inv") else None
+    if found is None:
+        return page(request, "not_found.html", status=404)
+    return page(request, "billed.html", invoice=found)
+
+
+async def _subscribed(request: Request) -> Subscribed | None:
+    subscription_id = request.path_params["subscription_id"]
+    may_see = _may_see(request, subscription_id, "sub")
+    return await shown.subscription(subscription_id, clock.now()) if may_see else None
+
+
+def _may_see(request: Request, subject_id: str, prefix: str) -> bool:
+    known = ids.prefix_of(subject_id) == prefix
+    opens: bool = known and request.app.state.house.tokens.opens_page(subject_id, request.path_params["token"])
+    return opens
+
+
+def _refused(request: Request, status: int, message: str, back: str) -> Response:
+    retry = Retry(f"{back}/method", {}) if status == 503 else None
+    targets = _portal(request)
+    return page(request, "refused.html", status=status, form_targets=targets, message=message, retry=retry, back=back)
+
+
+def _portal(request: Request) -> str:
+    """Where the form is sent on to."""
+    return request.app.state.house.settings.stripe_api_base or "https:"
