@@ -49,6 +49,7 @@ class Order(Model):
     paid_at = fields.DatetimeField(null=True)
     payment_link_id = fields.CharField(max_length=40, null=True)
     visit = fields.CharField(max_length=40, null=True)
+    is_split = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "orders"

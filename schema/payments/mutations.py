@@ -38,6 +38,18 @@ show(
     REFUND_PAID="The PSP gave it back.",
     REFUND_RETURNED="It could not be given back, and was not: the merchant has it again.",
     REFUND_REVERSED="It was given back, and came back after all.",
+    COMMISSION="The commission of a sale.",
+    COMMISSION_RETURNED="A commission goes back with the money that it was of.",
+    SHARE_HELD="A vendor's share of a sale, which is held.",
+    SHARE_RETURNED="A vendor's share goes back with the money that it was of, or to another vendor.",
+    SHARE_RELEASED="A vendor's share is released: it is the vendor's.",
+    SHARE_RECLAIMED="A released share is taken back.",
+    TRANSFER="A share was sent to the vendor's account at the PSP.",
+    TRANSFER_REVERSED="It was taken back from there.",
+    PAYOUT="Money left the vendor's account for its bank.",
+    PAYOUT_PAID="The bank has it.",
+    PAYOUT_RETURNED="It did not arrive, and is in the vendor's account again.",
+    PAYOUT_REVERSED="The bank sent it back after it had arrived.",
 )
 
 
