@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from domain.events import Cause, CauseKind
-from domain.payments.apply import Applied, Foreign, NotYetKnown
-from gateways.base import EventKind, Evidence, GatewayEvent
+from domain.payments.apply import Foreign, NotYetKnown
+from gateways.base import EventKind, GatewayEvent
 from gateways.registry import Gateways
 from kit import ids
 from kit.database.unit import Unit, unit_of_work
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 class Handler(Protocol):
-    """The domain verb that takes the evidence of one kind of event in."""
+    """The domain verb that takes in the evidence of one kind of event, which is of a type of its own."""
 
-    async def __call__(self, unit: Unit, evidence: Evidence, /, *, cause: Cause, now: datetime) -> Applied: ...
+    async def __call__(self, unit: Unit, evidence: Any, /, *, cause: Cause, now: datetime) -> object: ...
 
 
 Handlers = Mapping[EventKind, Handler]

@@ -53,7 +53,7 @@ async def refund(gateways: Gateways, wanted: request.Wanted, *, now: datetime) -
 
     async def work(unit: Unit) -> None:
         state = await locked_state(unit, wanted.merchant_id, wanted.payment_id, now)
-        new = request.new_refund(wanted, state, gateways, now)
+        new = await request.prepare(unit, wanted, state, gateways, now)
         await request.reserve_now(unit, wanted.payment_id, new, _CAUSE, now)
         made = RefundEvidence(
             token=f"preview:{new.refund_id}",

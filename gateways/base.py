@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from gateways.connect import AccountHint, Connect, PayoutEvidence
+
 
 class Standing(StrEnum):
     """What the PSP says of a payment. Where we stand is a PaymentStatus; the two are not the same thing.
@@ -123,6 +125,7 @@ class Evidence:
     payment_id: str | None = None
     session_token: str | None = None
     intent_token: str | None = None
+    charge_token: str | None = None
     standing: Standing | None = None
     amount_minor: int | None = None
     currency: str | None = None
@@ -149,6 +152,8 @@ class EventKind(StrEnum):
     """What a PSP's message is about, as far as we listen."""
 
     PAYMENT = "payment"
+    ACCOUNT = "account"
+    PAYOUT = "payout"
     UNREADABLE = "unreadable"
     OTHER = "other"
 
@@ -162,7 +167,7 @@ class GatewayEvent:
     token: str
     type: str
     kind: EventKind
-    evidence: Evidence | None
+    evidence: Evidence | AccountHint | PayoutEvidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +286,7 @@ class Gateway(Protocol):
     name: str
     livemode: bool
     capabilities: Capabilities
+    connect: Connect
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         """Opens a hosted payment page. The same key and request give the same session, however often asked."""

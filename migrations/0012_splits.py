@@ -97,6 +97,7 @@ class Migration(migrations.Migration):
                 ),
                 ("amount_minor", fields.BigIntField()),
                 ("step", fields.IntField()),
+                ("hold_days", fields.IntField()),
                 ("plan", fields.JSONField(encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads)),
             ],
             options={

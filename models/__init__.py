@@ -28,7 +28,7 @@ from models.payment import FINAL, LIVE, PAYMENT_EDGES, CaptureMethod, Payment, P
 from models.posting import Posting, PostingKind
 from models.product import Price, Product, ProductKind
 from models.refund import IN_FLIGHT, REFUND_EDGES, Refund, RefundReason, RefundStatus
-from models.split import DeadlinePolicy, FeeBearer, Hold, PartKind, Split, SplitRule
+from models.split import DeadlinePolicy, FeeBearer, Hold, Split, SplitRule
 from models.transitions import IllegalMove, advance
 from models.vendor import (
     PAYOUT_EDGES,
@@ -93,7 +93,6 @@ __all__ = [
     "OperationStatus",
     "Order",
     "OrderStatus",
-    "PartKind",
     "Payment",
     "PaymentLink",
     "PaymentStatus",

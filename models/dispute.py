@@ -46,7 +46,7 @@ DISPUTE_EDGES: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
 class Dispute(Model):
     """The amounts moved and the fees are totals as the PSP tells them; they only grow. What was withdrawn and not
     reinstated is what the bank holds. `due_by`: until when the merchant may answer. `parts`: how much of the contested
-    amount is out of which hold.
+    amount is out of which split.
     """
 
     id = fields.CharField(max_length=40, primary_key=True)

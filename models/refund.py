@@ -44,7 +44,7 @@ class RefundReason(StrEnum):
 
 class Refund(Model):
     """`ask_at` is when the PSP is asked (again) for it; null once the PSP has given its token. `items` says how much of
-    which line item goes back, where the merchant named them; `parts` how much is out of which hold."""
+    which line item goes back, where the merchant named them; `parts` how much is out of which split."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(

@@ -10,14 +10,6 @@ from models.merchant import Merchant
 from models.order import Order
 
 
-class PartKind(StrEnum):
-    """PERCENT of the amount, a FIXED amount for each piece, or the REMAINDER."""
-
-    PERCENT = "percent"
-    FIXED = "fixed"
-    REMAINDER = "remainder"
-
-
 class FeeBearer(StrEnum):
     """Who bears the PSP's fee: the PLATFORM, which is the merchant, or the VENDORS by their shares."""
 
@@ -55,6 +47,7 @@ class SplitRule(Model):
 class Split(Model):
     """A part of an order's total with the rule that it was sold under: one line item, or (`line_item_id` null) all that
     the order's own rule covers. `plan` says in minor units what each party gets of all of it, in whole steps of `step`.
+    `hold_days`: for how long the PSP lets it be held.
     """
 
     id = fields.CharField(max_length=40, primary_key=True)
@@ -70,6 +63,7 @@ class Split(Model):
     rule_id: str
     amount_minor = fields.BigIntField()
     step = fields.IntField()
+    hold_days = fields.IntField()
     plan = fields.JSONField[dict[str, int]]()
 
     class Meta:

@@ -1,9 +1,13 @@
 """Which domain verb takes which kind of event in."""
 
 from domain.inbox import Handlers
-from domain.payments.apply import apply
+from domain.payments import apply as payments
+from domain.payouts import observe as payouts
+from domain.vendors import inquire as vendors
 from gateways.base import EventKind
 
 HANDLERS: Handlers = {
-    EventKind.PAYMENT: apply,
+    EventKind.PAYMENT: payments.apply,
+    EventKind.ACCOUNT: vendors.take_hint,
+    EventKind.PAYOUT: payouts.observe,
 }

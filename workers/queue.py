@@ -11,6 +11,8 @@ from domain import inbox
 from domain.links import closing
 from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
+from domain.splits import rows as splits
+from domain.vendors import rows as vendors
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +21,8 @@ JOBS: Mapping[str, str] = {
     inbox.TOPIC: "retry_inbox",
     mails.TOPIC: "send_mails",
     closing.TOPIC: "close_links",
+    splits.TRANSFERS: "settle_shares",
+    vendors.TOPIC: "inquire_vendors",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""
 

@@ -11,7 +11,16 @@ from kit.hub import Hub
 from kit.supervise import json_deserializer, json_serializer, keep_running, redis_settings, run_worker
 from mail.post import Post
 from workers import deliveries, relay
-from workers.jobs import alert_disputes, ask_refunds, close_links, inquire_due, perform_operations, retry_inbox
+from workers.jobs import (
+    alert_disputes,
+    ask_refunds,
+    close_links,
+    inquire_due,
+    inquire_vendors,
+    perform_operations,
+    retry_inbox,
+    settle_shares,
+)
 from workers.mails import send_mails, send_reminders
 
 JOBS = (
@@ -21,6 +30,8 @@ JOBS = (
     inquire_due,
     alert_disputes,
     close_links,
+    settle_shares,
+    inquire_vendors,
     send_mails,
     send_reminders,
 )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from domain.splits.division import largest_remainder
-from models import DeadlinePolicy, FeeBearer, PartKind
+from models import DeadlinePolicy, FeeBearer
 
 WHOLE = 10_000
 """Basis points in one."""
@@ -19,13 +19,13 @@ class DoesNotFit(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What a party gets: basis points of the amount, a fixed amount for each piece, or what remains. `party` is a
-    vendor's id, or ASSIGNEE, or COMMISSION."""
+    """What a party gets: basis points of the amount and a fixed amount for each piece, or all that remains. `party` is
+    a vendor's id, or ASSIGNEE, or COMMISSION."""
 
     party: str
-    kind: PartKind
     basis_points: int = 0
     fixed_minor: int = 0
+    remainder: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Rule:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Rule":
         return cls(
-            parts=tuple(Part(**{**part, "kind": PartKind(part["kind"])}) for part in data["parts"]),
+            parts=tuple(Part(**part) for part in data["parts"]),
             fee_bearer=FeeBearer(data["fee_bearer"]),
             currency=data["currency"],
             hold=_hold(data["hold"]),
@@ -76,7 +76,7 @@ def plan(rule: Rule, amount_minor: int, pieces: int, step: int) -> dict[str, int
     rest = units * WHOLE - sum(weights.values())
     if rest < 0:
         raise DoesNotFit
-    remaining = next((part.party for part in rule.parts if part.kind is PartKind.REMAINDER), PLATFORM)
+    remaining = next((part.party for part in rule.parts if part.remainder), PLATFORM)
     weights[remaining] = weights.get(remaining, 0) + rest
     if not units:
         return {**weights, PLATFORM: amount_minor}
@@ -88,6 +88,4 @@ def plan(rule: Rule, amount_minor: int, pieces: int, step: int) -> dict[str, int
 
 def _weight(part: Part, units: int, pieces: int, step: int) -> int:
     """In ten-thousandths of a step."""
-    if part.kind is PartKind.PERCENT:
-        return units * part.basis_points
-    return part.fixed_minor // step * pieces * WHOLE if part.kind is PartKind.FIXED else 0
+    return units * part.basis_points + part.fixed_minor // step * pieces * WHOLE

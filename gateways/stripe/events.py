@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.base import BadEvent, EventKind, GatewayEvent, Standing
-from gateways.stripe import evidence
+from gateways.base import BadEvent, EventKind, Evidence, GatewayEvent, Standing
+from gateways.connect import AccountHint, PayoutEvidence
+from gateways.stripe import connect_evidence, evidence
 
 _log = logging.getLogger(__name__)
 _MISREAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, OSError)
@@ -69,17 +70,22 @@ def read(payload: str, gateway: str) -> GatewayEvent:
         at = datetime.fromtimestamp(made, UTC)
         if obj.get("livemode", livemode) != livemode:
             raise BadEvent("The event and what it tells of are of different modes.")
+        connected = event.get("account") is not None and kind in connect_evidence.LISTENED
         listened = kind in LISTENED and obj.get("mode", "payment") == "payment"  # other sessions take no payment
     except BadEvent:
         raise
     except _MISREAD as error:
         raise BadEvent(f"The body is not an event of Stripe ({type(error).__name__}).") from error
-    if not listened:
-        return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.OTHER, evidence=None)
+    about: EventKind = EventKind.OTHER
+    found: Evidence | AccountHint | PayoutEvidence | None = None
     try:
-        facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
-        found = evidence.evidence(facts, gateway=gateway)
+        if connected:
+            about, of_account = connect_evidence.LISTENED[kind]
+            found = of_account(event, at, gateway)
+        elif listened:
+            facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
+            about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)
     except _MISREAD as error:
         _log.error("An event of Stripe is not understood and is kept: %r", error, extra={"event_token": token})
         return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.UNREADABLE, evidence=None)
-    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.PAYMENT, evidence=found)
+    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=about, evidence=found)

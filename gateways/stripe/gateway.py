@@ -19,8 +19,10 @@ from gateways.base import (
     SessionRequest,
     SetupEvidence,
 )
+from gateways.connect import Connect
 from gateways.stripe import events, evidence, signature
 from gateways.stripe.capabilities import CAPABILITIES
+from gateways.stripe.connect import StripeConnect
 from gateways.stripe.currencies import NotRepresentable, to_wire
 from gateways.stripe.errors import translated
 
@@ -50,6 +52,7 @@ class StripeGateway:
             max_network_retries=2,
             http_client=self._http,
         )
+        self.connect: Connect = StripeConnect(self._client, NAME, livemode=self.livemode)
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         with translated():

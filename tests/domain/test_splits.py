@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.splits.division import divided, largest_remainder, portion
 from domain.splits.rule import ASSIGNEE, COMMISSION, PLATFORM, WHOLE, DoesNotFit, Part, Rule, plan
 from domain.splits.standing import Standing, Totals, standing
-from models import FeeBearer, PartKind
+from models import FeeBearer
 
 AMOUNTS = st.integers(0, 10**12)
 STEPS = st.sampled_from([1, 10, 100])  # two and no decimals; three decimals, of which Stripe moves two; the ariary
@@ -19,14 +19,16 @@ STEPS = st.sampled_from([1, 10, 100])  # two and no decimals; three decimals, of
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     """Rules as `splitRuleCreate` lets them in: percents up to the whole, one remainder at most."""
-    parties = draw(st.lists(st.sampled_from(["ven_a", "ven_b", "ven_c", ASSIGNEE, COMMISSION]), unique=True, min_size=1))
+    parties = draw(
+        st.lists(st.sampled_from(["ven_a", "ven_b", "ven_c", ASSIGNEE, COMMISSION]), unique=True, min_size=1)
+    )
     left, parts = WHOLE, []
     for number, party in enumerate(parties):
-        kind = draw(st.sampled_from([PartKind.PERCENT, PartKind.FIXED, *([PartKind.REMAINDER] * (number == 0))]))
-        points = draw(st.integers(1, max(1, left // 2))) if kind is PartKind.PERCENT else 0
+        remainder = number == 0 and draw(st.booleans())
+        points = 0 if remainder else draw(st.integers(0, left // 2))
         left -= points
-        fixed = draw(st.integers(1, 500)) * 100 if kind is PartKind.FIXED else 0
-        parts.append(Part(party=party, kind=kind, basis_points=points, fixed_minor=fixed))
+        fixed = 0 if remainder else draw(st.integers(0, 500)) * 100
+        parts.append(Part(party=party, basis_points=points, fixed_minor=fixed, remainder=remainder))
     return Rule(parts=tuple(parts), fee_bearer=FeeBearer.VENDORS, currency="EUR", hold=None)
 
 
@@ -90,10 +92,9 @@ def test_a_plan_gives_away_exactly_the_amount_or_does_not_fit(rule: Rule, amount
     assert sum(found.values()) == amount
     assert min(found.values()) >= 0
     for part in rule.parts:
-        if part.kind is PartKind.FIXED and amount:
-            assert found[part.party] == part.fixed_minor // step * step * pieces
-        if part.kind is PartKind.PERCENT and part.party != PLATFORM:
-            assert abs(found[part.party] * WHOLE - amount * part.basis_points) < 2 * step * WHOLE
+        fixed = part.fixed_minor // step * step * pieces
+        if not part.remainder:
+            assert abs((found[part.party] - fixed) * WHOLE - amount * part.basis_points) < 2 * step * WHOLE
 
 
 @given(plans(), st.data())
@@ -150,7 +151,7 @@ def test_the_vendors_bear_the_fee_as_far_as_they_have_something(whole: Totals, d
 
 @pytest.mark.parametrize(("amount", "step", "wanted"), [(100, 1, 33), (1000, 10, 330), (99, 1, 33)])
 def test_thirds_in_currencies_of_all_kinds(amount: int, step: int, wanted: int) -> None:
-    parts = [Part(party=party, kind=PartKind.PERCENT, basis_points=3333) for party in ("ven_a", "ven_b", "ven_c")]
+    parts = [Part(party=party, basis_points=3333) for party in ("ven_a", "ven_b", "ven_c")]
     rule = Rule(parts=tuple(parts), fee_bearer=FeeBearer.PLATFORM, currency=None, hold=None)
     found = plan(rule, amount, 1, step)
     assert sum(found.values()) == amount
