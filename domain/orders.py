@@ -119,8 +119,8 @@ async def edit_order(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Replaces the items of an OPEN order, and how it divides. An open session is closed at the PSP first: if it was paid
-    meanwhile, the edit is refused; money that should still come on it goes back as a duplicate."""
+    """Replaces the items of an OPEN order, and how it divides. An open session is closed at the PSP first: if it was
+    paid meanwhile, the edit is refused; money that should still come on it goes back as a duplicate."""
     order = await reading.fetch_one(
         "SELECT currency FROM orders WHERE id = $1 AND merchant_id = $2", order_id, merchant_id
     )

@@ -279,6 +279,11 @@ class Capabilities:
         """The most that can be charged at once, None where none is known."""
         return self.method_maximums.get(method, self.maximums).get(currency)
 
+    def most(self, currency: str) -> int | None:
+        """The most that any method can charge at once, None where none is known."""
+        known = (limits.get(currency) for limits in (self.maximums, *self.method_maximums.values()))
+        return max((limit for limit in known if limit is not None), default=None)
+
 
 class Gateway(Protocol):
     """A PSP behind one face. Every call may raise GatewayError; none is made inside a database transaction."""

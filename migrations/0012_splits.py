@@ -340,7 +340,6 @@ class Migration(migrations.Migration):
                 ("error_code", fields.CharField(null=True, max_length=100)),
                 ("error", fields.CharField(null=True, max_length=500)),
                 ("asks", fields.IntField()),
-                ("ask_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("updated_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
@@ -416,10 +415,6 @@ class Migration(migrations.Migration):
         ops.RunSQL(
             "CREATE UNIQUE INDEX uq_transfers_reserved ON transfers (share_id) WHERE status = 'reserved'",
             "DROP INDEX uq_transfers_reserved",
-        ),
-        ops.RunSQL(
-            "CREATE INDEX ix_transfers_ask ON transfers (ask_at) WHERE ask_at IS NOT NULL",
-            "DROP INDEX ix_transfers_ask",
         ),
         ops.RunSQL(
             "CREATE INDEX ix_postings_vendor ON postings (vendor_id, id) WHERE vendor_id IS NOT NULL",

@@ -39,7 +39,8 @@ class Posting(Model):
     """One amount from a debit to a credit account of a merchant; append-only.
 
     The postings with the same (kind, subject, step) are one ledger transaction; the same step cannot be
-    posted twice. `step` tells apart the transactions of one kind on one subject, such as two captures. `vendor_id` names the vendor whose accounts it touches.
+    posted twice. `step` tells apart the transactions of one kind on one subject, such as two captures.
+    `vendor_id` names the vendor whose accounts it touches.
     """
 
     id = fields.BigIntField(primary_key=True, generated=True)

@@ -139,7 +139,6 @@ class Transfer(Model):
     error_code = fields.CharField(max_length=100, null=True)
     error = fields.CharField(max_length=500, null=True)
     asks = fields.IntField()
-    ask_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

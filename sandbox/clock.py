@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from sandbox.stripe import charges, disputes, payments, refunds, sessions
+from sandbox.stripe.connect import payouts
 from sandbox.webhooks import Sender
 from sandbox.world import World
 
@@ -17,6 +18,7 @@ JOBS = {
     **refunds.JOBS,
     **sessions.JOBS,
     **disputes.JOBS,
+    **payouts.JOBS,
     "credit_charge": charges.credit_late,
 }
 LONGEST_NAP = 30.0

@@ -33,4 +33,10 @@ class Settings:
     """Whether a payment of elevated risk opens a review."""
     late_balance_transaction: bool = False
     """When true a charge gets its balance transaction a moment later, told by charge.updated."""
+    payout_transit_seconds: int = 3600
+    """From a connected account's payout to its submission to the bank; until then it can be canceled."""
+    payout_arrival_seconds: int = 86400
+    """From there to its arrival, or its return."""
+    reverse_pending_transfers: bool = True
+    """Whether a transfer whose funds are not available yet is reversed from them; else only an available balance is."""
     merchant_name: str = "Sandbox Store"

@@ -15,7 +15,23 @@ from typing import Any
 
 Json = dict[str, Any]
 
-LINKS = ("payment_intent", "charge", "customer", "source", "product", "email", "type", "transfer_group")
+OWNER = "_.owner"
+"""Where a document of a connected account names it."""
+LINKS = (
+    "payment_intent",
+    "charge",
+    "customer",
+    "source",
+    "product",
+    "email",
+    "type",
+    "transfer_group",
+    "account",
+    "destination",
+    "source_transaction",
+    "transfer",
+    OWNER,
+)
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS objects(
@@ -61,9 +77,8 @@ class Store:
         self.db.executescript(TABLES)
         for link in LINKS:
             where = f"json_extract(body, '$.{link}')"
-            self.db.execute(
-                f"CREATE INDEX IF NOT EXISTS objects_{link} ON objects(livemode, kind, {where}) WHERE {where} NOT NULL"
-            )
+            index = f'"objects_{link}" ON objects(livemode, kind, {where})'
+            self.db.execute(f"CREATE INDEX IF NOT EXISTS {index} WHERE {where} NOT NULL")
 
     def close(self) -> None:
         self.db.close()

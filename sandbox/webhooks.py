@@ -14,7 +14,7 @@ import httpx
 from sandbox import outbox
 from sandbox.store import Json
 from sandbox.stripe.version import API_VERSION
-from sandbox.world import World
+from sandbox.world import World, public
 
 AT_ONCE = 16
 PATIENCE = 0.25
@@ -109,7 +109,7 @@ class Sender:
     async def _post(self, endpoint: Json, event: Json) -> int:
         """The answer's status. The signature carries real time: receivers compare it with their own clock."""
         assert self.client is not None
-        payload = json.dumps({**event, "pending_webhooks": outbox.undelivered(self.world.store, event["id"])})
+        payload = json.dumps({**public(event), "pending_webhooks": outbox.undelivered(self.world.store, event["id"])})
         body = payload.encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",

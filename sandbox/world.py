@@ -8,11 +8,11 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.settings import Settings
-from sandbox.store import Json, Store
+from sandbox.store import OWNER, Json, Store, equals
 from sandbox.stripe import errors, ids
 
 
@@ -56,7 +56,10 @@ class World:
 
 @dataclass
 class Call:
-    """One API request, page visit or clock tick in one mode. What it does is one transaction."""
+    """One API request, page visit or clock tick in one mode. What it does is one transaction.
+
+    It happens in one account: the platform's own (None) or a connected one, whose objects bear its id as `_.owner`.
+    """
 
     world: World
     livemode: bool
@@ -64,12 +67,23 @@ class Call:
     base_url: str = ""
     request_id: str | None = None
     idempotency_key: str | None = None
+    account: str | None = None
+
+    def of(self, account: str | None) -> Call:
+        """The same cause, in another account."""
+        return replace(self, account=account)
+
+    def owns(self, document: Json) -> bool:
+        owner = document.get("_", {}).get("owner")
+        return bool(owner == self.account)
 
     @property
     def store(self) -> Store:
         return self.world.store
 
     def insert(self, document: Json) -> Json:
+        if self.account:
+            document["_"] = {**document.get("_", {}), "owner": self.account}
         self.store.insert(self.livemode, document)
         return document
 
@@ -77,9 +91,13 @@ class Call:
         self.store.save(self.livemode, document)
 
     def find(self, identifier: str | None, kind: str) -> Json | None:
-        """The document, if it is of that kind and of this mode."""
+        """The document, if it is of that kind, of this mode and of this account."""
         document = self.store.find(self.livemode, identifier) if identifier else None
-        return document if document and document["object"] == kind else None
+        return document if document and document["object"] == kind and self.owns(document) else None
+
+    def owned(self) -> tuple[str, str | None]:
+        """The condition for `store.select` that a document is of this account."""
+        return (equals(OWNER), self.account) if self.account else (f"json_extract(body, '$.{OWNER}') IS ?", None)
 
     def get(self, identifier: str, kind: str, param: str = "id") -> Json:
         """Like find, but an absent one is Stripe's 404."""

@@ -15,6 +15,7 @@ _TYPE = re.compile(r"[a-z_]{1,30}\.(?:\*|[a-z_]{1,29})")
 _PATH = re.compile(r"[A-Za-z0-9_-]{1,60}(?:\.[A-Za-z0-9_-]{1,60}){0,7}")
 _ROOTS = frozenset({"id", "type", "timestamp", "occurredAt", "sequence", "apiVersion", "data"})
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9-]{1,63}\.?")
+_IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")  # no zone, no address of the future, nothing behind it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def _fault_of(url: str, private_targets: bool) -> str | None:
         host, port, named = parts.hostname or "", parts.port, parts.username is not None
     except ValueError:
         return "This is no URL."
-    if parts.scheme not in ("https", "http") or port == 0 or not (is_address(host) or _HOST.fullmatch(host)):
+    if parts.scheme not in ("https", "http") or port == 0 or not _is_host(parts.netloc, host):
         return "This is no URL of the web; write it like https://shop.example/webhooks."
     if named or parts.fragment:
         return "A URL for webhooks has no user name, no password and no fragment: messages are signed."
@@ -76,6 +77,12 @@ def _fault_of(url: str, private_targets: bool) -> str | None:
     if parts.scheme != "https":
         return "Messages are sent by https only."
     return "This address is not public." if is_address(host) and not is_public(host) else None
+
+
+def _is_host(netloc: str, host: str) -> bool:
+    if "[" in netloc:
+        return _IN_BRACKETS.fullmatch(netloc) is not None and is_address(host)
+    return is_address(host) or _HOST.fullmatch(host) is not None
 
 
 def _event_types(findings: Findings, patterns: Sequence[str] | None) -> list[str] | None:

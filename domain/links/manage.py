@@ -8,8 +8,9 @@ from typing import Any
 
 from domain import idempotency
 from domain.links import closing
-from domain.links.offer import NewLink, check, next_reminder
+from domain.links.offer import NewLink, check, check_times, next_reminder
 from domain.refusals import Fault, Findings, Refusal
+from gateways.registry import Gateways
 from kit import ids
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
@@ -33,11 +34,11 @@ class LinkInactive(Refusal):
 
 
 async def create_link(
-    *, merchant_id: str, wanted: NewLink, idempotency_key: str, body_digest: str, now: datetime
+    gateways: Gateways, *, merchant_id: str, wanted: NewLink, idempotency_key: str, body_digest: str, now: datetime
 ) -> str:
     """A new active link; returns its id. The same key and body give the same link."""
     key = idempotency.check(idempotency_key)
-    offer = await check(merchant_id, wanted, now)
+    offer = await check(merchant_id, wanted, gateways.default.capabilities, now)
     link_id = ids.new("plink", now)
 
     async def work(unit: Unit) -> str:
@@ -100,8 +101,7 @@ async def update_link(
     """Changes what is given; None leaves it as it is. What is for sale stays: for that, make another link."""
     findings = Findings()
     clean = findings.text(purpose, "The purpose", 200, "purpose", required=purpose is not None)
-    for name, time in (("expiresAt", expires_at), ("dueAt", due_at)):
-        findings.unless(time is None or time > now, "INVALID", "The time must lie ahead.", name)
+    check_times(findings, due_at=due_at, expires_at=expires_at, now=now)
     findings.refuse_if_any()
 
     async def work(unit: Unit) -> None:

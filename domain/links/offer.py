@@ -1,13 +1,15 @@
 """What a merchant says to make a payment link, checked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain import charging
 from domain.catalog import Amount, check_amount
 from domain.order_input import Line, NewCustomer, NewItem, check_customer, check_items, check_metadata
 from domain.refusals import Findings
+from gateways.base import Capabilities
 from kit.money import EXPONENTS, MAX_MINOR
 
 MAX_PRESETS = 6
@@ -58,15 +60,16 @@ class Offer:
     metadata: dict[str, str]
 
 
-async def check(merchant_id: str, wanted: NewLink, now: datetime) -> Offer:
-    """What the link will offer; raises a Refusal with all that is wrong."""
+async def check(merchant_id: str, wanted: NewLink, capabilities: Capabilities, now: datetime) -> Offer:
+    """What the link will offer; raises a Refusal with all that is wrong, and that no page of the gateway could take."""
     findings = Findings()
     purpose = findings.text(wanted.purpose, "The purpose", 200, "purpose", required=True) or ""
     lines = await _lines(findings, merchant_id, wanted, purpose)
+    _check_charges(findings, wanted, lines, capabilities)
     email, name = check_customer(findings, wanted.customer)
     reference = findings.text(wanted.reference, "The reference", 100, "reference")
     metadata = check_metadata(findings, wanted.metadata)
-    _check_times(findings, wanted, now)
+    check_times(findings, due_at=wanted.due_at, expires_at=wanted.expires_at, now=now)
     findings.unless(
         not (wanted.in_parts and (wanted.reusable or wanted.choice)),
         "INVALID",
@@ -138,8 +141,33 @@ def _check_choice(findings: Findings, choice: Choice) -> None:
     )
 
 
-def _check_times(findings: Findings, wanted: NewLink, now: datetime) -> None:
-    for name, time in (("expiresAt", wanted.expires_at), ("dueAt", wanted.due_at)):
+def _check_charges(findings: Findings, wanted: NewLink, lines: Sequence[Line], capabilities: Capabilities) -> None:
+    if wanted.currency not in EXPONENTS or not findings.unless(
+        wanted.currency in capabilities.currencies,
+        "UNKNOWN_CURRENCY",
+        f"{wanted.currency} cannot be charged.",
+        "currency",
+    ):
+        return
+    for amount_minor, path in _charges(wanted, lines):
+        if 0 < amount_minor <= MAX_MINOR:
+            fault = charging.fault_of(amount_minor, wanted.currency, capabilities)
+            findings.unless(fault is None, "INVALID_AMOUNT", fault or "", *path)
+
+
+def _charges(wanted: NewLink, lines: Sequence[Line]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The amounts that payers may come to pay, each with its place in the input."""
+    if wanted.choice is not None:
+        yield wanted.choice.least_minor, ("choice", "least")
+        yield wanted.choice.most_minor, ("choice", "most")
+        yield from ((preset, ("choice", "presets")) for preset in wanted.choice.presets)
+    else:
+        path = ("items",) if wanted.items is not None else ("amount", "amountMinor")
+        yield sum(line.amount_minor for line in lines), path
+
+
+def check_times(findings: Findings, *, due_at: datetime | None, expires_at: datetime | None, now: datetime) -> None:
+    for name, time in (("expiresAt", expires_at), ("dueAt", due_at)):
         if time is not None:
             findings.unless(
                 now < time <= now + _LONGEST_LIFE, "INVALID", "The time must lie ahead, at most five years.", name

@@ -18,6 +18,7 @@ from domain.orders import LinkVisit
 from domain.payments import inquire
 from domain.refusals import Fault, Refusal
 from domain.tokens import Tokens
+from gateways.base import Capabilities
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
@@ -42,10 +43,10 @@ class LinkClosed(Refusal):
 
 
 class BadAmount(Refusal):
-    def __init__(self, least_minor: int, most_minor: int) -> None:
-        message = f"The amount must be from {least_minor} to {most_minor} minor units."
+    def __init__(self, least_minor: int, most_minor: int, step_minor: int) -> None:
+        message = f"The amount must be from {least_minor} to {most_minor} minor units, in steps of {step_minor}."
         super().__init__(Fault("INVALID_AMOUNT", message, ("amount",)))
-        self.least_minor, self.most_minor = least_minor, most_minor
+        self.least_minor, self.most_minor, self.step_minor = least_minor, most_minor, step_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,7 @@ async def pay(
     found = await standing(link, visit, now)
     if found.status is not LinkStatus.ACTIVE:
         raise LinkClosed(found.status)
-    amount = _named(link, found, amount_minor)
+    amount = _named(link, found, amount_minor, gateways.default.capabilities)
     if found.order_id is None:
         await _make_order(gateways, link, _visit(link, visit), amount, cause, now)
         found = await standing(link, visit, now)
@@ -234,22 +235,30 @@ async def _close_if_ended(gateways: Gateways, link: Link, payment_id: str, cause
     """A link that ended while its page was being opened: whoever comes second here sees the other's work."""
     row = await reading.fetch_one("SELECT active, expires_at, closes_at FROM payment_links WHERE id = $1", link.link_id)
     assert row is not None
-    if row["closes_at"] != row["expires_at"]:  # its pages have been closed, or are just now
+    if not row["active"] or row["closes_at"] != row["expires_at"]:  # its pages have been closed, or are just now
         await inquire.close(gateways, payment_id, cause=cause, now=now)
         raise LinkClosed(LinkStatus.EXPIRED if row["active"] else LinkStatus.INACTIVE)
 
 
-def _named(link: Link, found: Standing, amount_minor: int | None) -> int:
+def _named(link: Link, found: Standing, amount_minor: int | None, capabilities: Capabilities) -> int:
     """What is to be paid now: what the payer names, within the bounds, or all that is outstanding."""
-    if link.choice is not None:
-        least, most = link.choice.least_minor, link.choice.most_minor
-    elif link.in_parts and amount_minor is not None:
-        least, most = 1, found.outstanding_minor or 0
-    else:
-        return found.outstanding_minor or 0
-    if amount_minor is None or not least <= amount_minor <= most:
-        raise BadAmount(least, most)
+    outstanding = found.outstanding_minor or 0
+    if link.choice is None and (not link.in_parts or amount_minor in (None, outstanding)):
+        return outstanding
+    step = capabilities.steps.get(link.currency, 1)
+    least, most = _bounds(link, outstanding, max(step, capabilities.minimums.get(link.currency, 1)))
+    if amount_minor is None or not least <= amount_minor <= most or amount_minor % step:
+        raise BadAmount(least, most, step)
     return amount_minor
+
+
+def _bounds(link: Link, outstanding_minor: int, smallest: int) -> tuple[int, int]:
+    """The least and the most that may be named. A part leaves enough to be charged another time, or is all there is."""
+    if link.choice is not None:
+        return link.choice.least_minor, link.choice.most_minor
+    if outstanding_minor < 2 * smallest:
+        return outstanding_minor, outstanding_minor
+    return smallest, outstanding_minor - smallest
 
 
 async def _make_order(

@@ -57,9 +57,8 @@ async def _draft(unit: Unit, merchant_id: str, now: datetime) -> bool:
     )
     assert merchant is not None
     upto = min(merchant["mailed_sequence"] + _BATCH, merchant["event_sequence"])
-    for event in await _events(unit, merchant, upto):
-        for mail in _mails(event, merchant):
-            await put(unit, merchant_id, mail, now)
+    events = await _events(unit, merchant, upto)
+    await put(unit, merchant_id, [mail for event in events for mail in _mails(event, merchant)], now)
     await unit.execute("UPDATE merchants SET mailed_sequence = $2 WHERE id = $1", merchant_id, upto)
     return bool(upto < merchant["event_sequence"])
 

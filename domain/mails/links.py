@@ -26,12 +26,16 @@ class Link:
 async def send_link(unit: Unit, merchant_id: str, link: Link, *, cause: str, now: datetime) -> str | None:
     """Owes the payer the link, from the unit's commit on. The same `cause`, of up to 100 characters, makes one mail:
     the mail's id, or None when it was made before."""
-    return await put(unit, merchant_id, _mail(MailKind.LINK, link, cause), now)
+    return await _put(unit, merchant_id, _mail(MailKind.LINK, link, cause), now)
 
 
 async def send_reminder(unit: Unit, merchant_id: str, link: Link, *, cause: str, now: datetime) -> str | None:
     """Owes the payer a reminder of the link; else as `send_link`."""
-    return await put(unit, merchant_id, _mail(MailKind.REMINDER, link, cause), now)
+    return await _put(unit, merchant_id, _mail(MailKind.REMINDER, link, cause), now)
+
+
+async def _put(unit: Unit, merchant_id: str, mail: NewMail, now: datetime) -> str | None:
+    return next(iter(await put(unit, merchant_id, [mail], now)), None)
 
 
 def _mail(kind: MailKind, link: Link, cause: str) -> NewMail:

@@ -1,6 +1,6 @@
 """The outbox of mail: what is put here is sent once or more, each time with the same id, or ends with a reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,28 +58,28 @@ SELECT m.id, m.kind, m.recipient, m.locale, m.facts, m.status, m.attempts, m.err
   FROM mails m JOIN merchants s ON s.id = m.merchant_id"""
 
 
-async def put(unit: Unit, merchant_id: str, mail: NewMail, now: datetime) -> str | None:
-    """Owes the mail from the unit's commit on; its id, or None when its cause has made one of its kind already."""
-    row = await unit.fetch_one(
-        """INSERT INTO mails (id, merchant_id, kind, cause, order_id, payment_id, refund_id, recipient, locale, facts,
-                              status, attempts, try_at, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $12)
-           ON CONFLICT (cause, kind) DO NOTHING RETURNING id""",
-        ids.new("mail", now),
+async def put(unit: Unit, merchant_id: str, mails: Sequence[NewMail], now: datetime) -> list[str]:
+    """Owes the mails from the unit's commit on; their ids, without those whose cause has made one of the kind
+    already."""
+    rows, values = list[str](), list[object]()
+    for mail in mails:
+        first = len(values) + 4
+        values += (ids.new("mail", now), mail.kind.value, mail.cause, mail.order_id, mail.payment_id, mail.refund_id)
+        values += (mail.recipient, mail.locale, dict(mail.facts))
+        rows.append(f"($1, $2, 0, $3, $3, {', '.join(f'${first + n}' for n in range(9))})")
+    if not rows:
+        return []
+    made = await unit.fetch(
+        f"""INSERT INTO mails (merchant_id, status, attempts, try_at, created_at,
+                               id, kind, cause, order_id, payment_id, refund_id, recipient, locale, facts)
+            VALUES {", ".join(rows)} ON CONFLICT (cause, kind) DO NOTHING RETURNING id""",  # noqa: S608
         merchant_id,
-        mail.kind.value,
-        mail.cause,
-        mail.order_id,
-        mail.payment_id,
-        mail.refund_id,
-        mail.recipient,
-        mail.locale,
-        dict(mail.facts),
         MailStatus.QUEUED.value,
         now,
+        *values,
     )
     unit.after_commit(lambda: wake(TOPIC))
-    return row["id"] if row else None
+    return [row["id"] for row in made]
 
 
 async def claim_due(limit: int, *, now: datetime) -> list[Outgoing]:

@@ -58,8 +58,8 @@ class _Settlement:
 _LOCK = """
 SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.status, p.livemode, p.currency, p.amount_minor,
        p.authorized_minor, p.captured_minor, p.refunded_minor, p.disputed_minor, p.fee_minor, p.fee_currency,
-       p.session_token, p.intent_token, p.charge_token, p.checkout_url, p.expires_at, p.capture_before, p.next_action, p.method,
-       p.last_error, p.risk_level, p.conflict, p.saves_method, p.superseded_at, p.inquire_at, p.created_at,
+       p.session_token, p.intent_token, p.charge_token, p.checkout_url, p.expires_at, p.capture_before, p.next_action,
+       p.method, p.last_error, p.risk_level, p.conflict, p.saves_method, p.superseded_at, p.inquire_at, p.created_at,
        o.status AS order_status, o.customer_id, o.version AS order_version, o.total_minor AS order_total_minor,
        o.is_split
   FROM payments p JOIN orders o ON o.id = p.order_id WHERE {} FOR UPDATE OF o, p

@@ -1,4 +1,4 @@
-"""Takes in what the PSP says of a vendor's payout: each is a row of its own, whose status moves to higher ranks only."""
+"""Takes in what the PSP says of a vendor's payout: each is a row, whose status moves to higher ranks only."""
 
 from collections.abc import Mapping
 from datetime import datetime

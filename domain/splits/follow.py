@@ -80,8 +80,9 @@ def _told(before: Held, after: Held) -> dict[str, Any]:
 
 
 async def _captured(unit: Unit, payment: Row, holds: Sequence[Held], captured_by: int) -> dict[str, int]:
-    """What the payment has captured of each split and of what no rule covers, so far. New money fills them in proportion
-    to what the order is made of, so that the whole order fills each exactly, whatever the number of payments."""
+    """What the payment has captured of each split and of what no rule covers, so far. New money fills them in
+    proportion to what the order is made of, so that the whole order fills each exactly, however many payments it takes.
+    """
     found = {held.split_id: held.totals.captured_minor for held in holds}
     if captured_by:
         total = payment["order_total_minor"]

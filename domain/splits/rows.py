@@ -23,8 +23,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A hold as it is, or (`is_new`) as it will be once something is captured. `split_amount_minor` is all that may ever
-    come into it, from all payments of the order."""
+    """A hold as it is, or (`is_new`) as it will be once something is captured. `split_amount_minor` is all that may
+    ever come of its split, from all payments of the order."""
 
     hold_id: str
     split_id: str
@@ -59,7 +59,8 @@ _HOLD_COLUMNS = """h.id, h.captured_minor, h.returned_minor, h.released_minor, h
 async def of_payment(unit: Unit, order_id: str, payment_id: str, now: datetime) -> list[Held]:
     """What the payment has captured, or may capture, of each of the order's splits. The order is locked."""
     rows = await unit.fetch(
-        f"""SELECT s.id AS split_id, s.line_item_id, s.amount_minor, s.step, s.hold_days, s.plan, r.terms, {_HOLD_COLUMNS}
+        f"""SELECT s.id AS split_id, s.line_item_id, s.amount_minor, s.step, s.hold_days, s.plan, r.terms,
+                   {_HOLD_COLUMNS}
               FROM splits s JOIN split_rules r ON r.id = s.rule_id
               LEFT JOIN holds h ON h.split_id = s.id AND h.payment_id = $2
              WHERE s.order_id = $1 ORDER BY s.position""",  # noqa: S608 - only our own columns

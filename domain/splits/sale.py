@@ -1,5 +1,5 @@
-"""How an order divides: a rule on a line item wins over its product's, and that over the order's. What no rule covers is
-the merchant's own."""
+"""How an order divides: a rule on a line item wins over its product's, and that over the order's. What no rule covers
+is the merchant's own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -11,8 +11,8 @@ from models import TransferStatus
 LEASE = timedelta(seconds=90)
 """How long whoever asks the PSP for a share's transfer has it to itself; longer than all the SDK's tries together."""
 _NO_CHARGE_YET = timedelta(seconds=2)
-COLUMNS = """t.id, t.merchant_id, t.share_id, t.vendor_id, t.payment_id, t.reverses_id, t.currency, t.amount_minor,
-             t.sourced, t.asks, t.created_at"""
+_COLUMNS = """id, merchant_id, share_id, vendor_id, payment_id, reverses_id, currency, amount_minor, sourced, asks,
+              created_at"""
 
 Row = dict[str, Any]
 
@@ -25,23 +25,24 @@ async def reserve(unit: Unit, share_id: str, now: datetime) -> Row | None:
     """
     share = await _locked(unit, share_id)
     earlier = await unit.fetch_one(
-        f"SELECT {COLUMNS} FROM transfers t WHERE t.share_id = $1 AND t.status = 'reserved'", share_id
+        f"SELECT {_COLUMNS} FROM transfers WHERE share_id = $1 AND status = 'reserved'",  # noqa: S608 - our own columns
+        share_id,
     )
     if earlier:
         return earlier
     difference = share["owed_minor"] - share["transferred_minor"] - share["netted_minor"]
     if difference == 0:
-        return await _rest(unit, share_id, None)
+        return await _wait(unit, share_id, None)
     vendor = await locked(unit, share["vendor_id"])
     if difference < 0:
         return await _take_back(unit, share, -difference, now)
     if vendor["disabled_at"] is not None or not vendor["transfers_enabled"]:
-        return await _rest(unit, share_id, None)  # whatever changes that wakes it
+        return await _wait(unit, share_id, None)  # whatever changes that wakes it
     amount_minor = difference - await _net(unit, share, difference)
     if amount_minor == 0:
-        return await _rest(unit, share_id, None)
+        return await _wait(unit, share_id, None)
     if share["charge_token"] is None:
-        return await _rest(unit, share_id, now + _NO_CHARGE_YET)
+        return await _wait(unit, share_id, now + _NO_CHARGE_YET)
     sourced = await _fits_the_charge(unit, share, amount_minor)
     return await _insert(unit, share, amount_minor, None, sourced, now)
 
@@ -61,8 +62,10 @@ async def _locked(unit: Unit, share_id: str) -> Row:
     return share
 
 
-async def _rest(unit: Unit, share_id: str, ask_at: datetime | None) -> None:
+async def _wait(unit: Unit, share_id: str, ask_at: datetime | None) -> Row | None:
+    """Nothing is to be done for now."""
     await unit.execute("UPDATE shares SET ask_at = $2 WHERE id = $1", share_id, ask_at)
+    return None
 
 
 async def _net(unit: Unit, share: Row, most_minor: int) -> int:
@@ -76,8 +79,12 @@ async def _net(unit: Unit, share: Row, most_minor: int) -> int:
     assert row is not None
     netted = min(max(0, -int(row["n"])), most_minor)
     if netted:
-        await unit.execute("UPDATE shares SET netted_minor = netted_minor + $2 WHERE id = $1", share["id"], netted)
+        await _net_by(unit, share, netted)
     return netted
+
+
+async def _net_by(unit: Unit, share: Row, amount_minor: int) -> None:
+    await unit.execute("UPDATE shares SET netted_minor = netted_minor + $2 WHERE id = $1", share["id"], amount_minor)
 
 
 async def _take_back(unit: Unit, share: Row, amount_minor: int, now: datetime) -> Row | None:
@@ -89,10 +96,8 @@ async def _take_back(unit: Unit, share: Row, amount_minor: int, now: datetime) -
         share["id"],
     )
     if newest is None:
-        await unit.execute(
-            "UPDATE shares SET netted_minor = netted_minor - $2 WHERE id = $1", share["id"], amount_minor
-        )
-        return await _rest(unit, share["id"], None)
+        await _net_by(unit, share, -amount_minor)
+        return await _wait(unit, share["id"], None)
     most = min(amount_minor, newest["left_minor"])
     return await _insert(unit, share, most, newest["id"], bool(newest["sourced"]), now)
 
@@ -113,11 +118,10 @@ async def _insert(
 ) -> Row:
     await unit.execute("UPDATE shares SET ask_at = $2 WHERE id = $1", share["id"], now + LEASE)
     row = await unit.fetch_one(
-        """INSERT INTO transfers (id, merchant_id, share_id, vendor_id, payment_id, reverses_id, status, currency,
-                                  amount_minor, reversed_minor, sourced, asks, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 0, $11, $11)
-           RETURNING id, merchant_id, share_id, vendor_id, payment_id, reverses_id, currency, amount_minor, sourced,
-                     asks, created_at""",
+        f"""INSERT INTO transfers (id, merchant_id, share_id, vendor_id, payment_id, reverses_id, status, currency,
+                                   amount_minor, reversed_minor, sourced, asks, created_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 0, $11, $11)
+            RETURNING {_COLUMNS}""",  # noqa: S608 - our own columns
         ids.new("tr", now),
         share["merchant_id"],
         share["id"],

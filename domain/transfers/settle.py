@@ -1,4 +1,4 @@
-"""Sends shares to their vendors and takes them back: reserve, ask with the stored key, record, until nothing is left."""
+"""Sends shares to their vendors and takes them back: reserve, ask with the stored key, record, until all is done."""
 
 import contextlib
 from datetime import datetime, timedelta

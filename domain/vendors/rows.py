@@ -30,7 +30,8 @@ async def locked(unit: Unit, vendor_id: str, merchant_id: str | None = None) -> 
     """The vendor (of the merchant, if given) under its lock; raises VendorNotFound. Orders and shares are locked
     before vendors."""
     row = await unit.fetch_one(
-        f"SELECT {_COLUMNS} FROM vendors WHERE id = $1 AND ($2::text IS NULL OR merchant_id = $2) FOR UPDATE",
+        f"""SELECT {_COLUMNS} FROM vendors
+             WHERE id = $1 AND ($2::text IS NULL OR merchant_id = $2) FOR UPDATE""",  # noqa: S608 - our own columns
         vendor_id,
         merchant_id,
     )

@@ -129,7 +129,8 @@ async def resend(desk: Desk, request: Request) -> Any:
     body.done()
     livemode, event = locate(desk.world, request.path_params["id"], "event")
     call = desk.world.call(livemode)
-    targets = [each["id"] for each in events.endpoints(call) if events.listens(each, event["type"])]
+    listening = [each for each in events.endpoints(call) if events.listens(each, event["type"], event.get("account"))]
+    targets = [each["id"] for each in listening]
     if only is not None and only not in targets:
         raise BadInput(f"{only} does not listen to {event['type']}")
     chosen = [only] if only else targets

@@ -9,7 +9,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.controls import disturbances, payments, risk, time_and_state  # noqa: F401  (they register controls)
+from sandbox.controls import (  # noqa: F401  (they register controls)
+    connect,
+    disturbances,
+    payments,
+    risk,
+    time_and_state,
+)
 from sandbox.controls.desk import TABLE, Control, Desk, Unknown
 from sandbox.controls.forms import BadInput, refuse
 

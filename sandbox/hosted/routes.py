@@ -14,6 +14,7 @@ from sandbox.hosted import cardform, views
 from sandbox.hosted.answers import form_of, go, html, nothing_here, opened
 from sandbox.hosted.cardform import Form
 from sandbox.hosted.challenges import Challenges
+from sandbox.hosted.onboarding import Onboarding
 from sandbox.store import Json
 from sandbox.stripe import checkout, paying
 from sandbox.stripe.errors import CardError
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 def routes(desk: Desk) -> list[Route | Mount]:
-    pages, challenges = Pages(desk), Challenges(desk)
+    pages, challenges, setup = Pages(desk), Challenges(desk), Onboarding(desk)
     return [
         Mount("/c/static", StaticFiles(directory=HERE / "static")),
         Route("/c/pay/{session}", pages.show, methods=["GET"]),
@@ -31,6 +32,9 @@ def routes(desk: Desk) -> list[Route | Mount]:
         Route("/c/pay/{session}/return", pages.came_back, methods=["GET"]),
         Route("/c/authorize/{intent}", challenges.show, methods=["GET"]),
         Route("/c/authorize/{intent}", challenges.answer, methods=["POST"]),
+        Route("/c/setup/{ticket}", setup.open, methods=["GET"]),
+        Route("/c/setup/{ticket}/{visit}", setup.show, methods=["GET"]),
+        Route("/c/setup/{ticket}/{visit}", setup.submit, methods=["POST"]),
         Route("/c/receipts/{intent}", pages.receipt, methods=["GET"]),
     ]
 

@@ -8,17 +8,20 @@ from typing import Any
 
 from sandbox.store import Json, equals
 from sandbox.stripe import events, ids, ledger, params
+from sandbox.stripe.connect import accounts
 from sandbox.stripe.endpoints import endpoint, page
-from sandbox.stripe.errors import InvalidParameter
+from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.stripe.version import API_VERSION
 from sandbox.world import Call
 
 THIRTY_DAYS = 30 * 86400
 
 
-@endpoint("GET", "/v1/account")
+@endpoint("GET", "/v1/account", connected=True)
 def account(call: Call, given: dict[str, Any]) -> Json:
     world = call.world
+    if call.account:
+        return accounts.get(call, call.account)
     return {
         "id": world.account,
         "object": "account",
@@ -49,14 +52,15 @@ def account(call: Call, given: dict[str, Any]) -> Json:
     }
 
 
-@endpoint("GET", "/v1/balance")
+@endpoint("GET", "/v1/balance", connected=True)
 def balance(call: Call, given: dict[str, Any]) -> Json:
     available, pending = ledger.totals(call)
+    home = account(call, {})["default_currency"]
 
     def rows(side: dict[str, int]) -> list[Json]:
         return [
             {"amount": amount, "currency": currency, "source_types": {"card": amount}}
-            for currency, amount in sorted(side.items())
+            for currency, amount in sorted({home: 0, **side}.items())
         ]
 
     return {
@@ -78,17 +82,29 @@ def balance(call: Call, given: dict[str, Any]) -> Json:
         "source": params.text(),
         "type": params.text(),
     },
+    connected=True,
 )
 def list_balance_transactions(call: Call, given: dict[str, Any]) -> Json:
     where: list[tuple[str, Any]] = [(equals(n), given[n]) for n in ("source", "type") if n in given]
     if "currency" in given:
         where.append(("json_extract(body, '$.currency') = ?", given["currency"]))
     if "payout" in given:
-        call.get(given["payout"], "payout", "payout")
+        _require_reconciled(call.get(given["payout"], "payout", "payout"))
+        where.append(("json_extract(body, '$._.payout') = ?", given["payout"]))
     return page(call, "balance_transaction", given, "/v1/balance_transactions", where)
 
 
-@endpoint("GET", "/v1/balance_transactions/{id}")
+def _require_reconciled(payout: Json) -> None:
+    """What a payout is made of is known of automatic ones only, and not at once."""
+    if not payout["automatic"]:
+        raise InvalidRequest("Balance transaction history can only be filtered on automatic payouts, not manual.")
+    if payout["reconciliation_status"] != "completed":
+        raise InvalidRequest(
+            "Reconciliation on this payout is still in progress.", code="payout_reconciliation_not_ready"
+        )
+
+
+@endpoint("GET", "/v1/balance_transactions/{id}", connected=True)
 def retrieve_balance_transaction(call: Call, given: dict[str, Any], identifier: str) -> Json:
     return call.get(identifier, "balance_transaction")
 
@@ -103,6 +119,7 @@ def retrieve_balance_transaction(call: Call, given: dict[str, Any], identifier: 
         "payment_intent": params.text(),
         "transfer_group": params.text(),
     },
+    connected=True,
 )
 def list_charges(call: Call, given: dict[str, Any]) -> Json:
     names = ("customer", "payment_intent", "transfer_group")
@@ -110,7 +127,7 @@ def list_charges(call: Call, given: dict[str, Any]) -> Json:
     return page(call, "charge", given, "/v1/charges", where)
 
 
-@endpoint("GET", "/v1/charges/{id}")
+@endpoint("GET", "/v1/charges/{id}", connected=True)
 def retrieve_charge(call: Call, given: dict[str, Any], identifier: str) -> Json:
     return call.get(identifier, "charge", "charge")
 
@@ -146,6 +163,7 @@ def update_charge(call: Call, given: dict[str, Any], identifier: str) -> Json:
         "type": params.text(),
         "types": params.each(params.text(), 20),
     },
+    connected=True,
 )
 def list_events(call: Call, given: dict[str, Any]) -> Json:
     if "type" in given and "types" in given:
@@ -161,7 +179,7 @@ def list_events(call: Call, given: dict[str, Any]) -> Json:
     return page(call, "event", given, "/v1/events", where)
 
 
-@endpoint("GET", "/v1/events/{id}")
+@endpoint("GET", "/v1/events/{id}", connected=True)
 def retrieve_event(call: Call, given: dict[str, Any], identifier: str) -> Json:
     return call.get(identifier, "event")
 
@@ -195,7 +213,7 @@ def create_endpoint(call: Call, given: dict[str, Any]) -> Json:
             "id": ids.new("we"),
             "object": "webhook_endpoint",
             "api_version": given.get("api_version"),
-            "application": None,
+            "application": accounts.application_of(call) if given.get("connect") else None,
             "created": call.now,
             "description": given.get("description"),
             "enabled_events": given["enabled_events"],
@@ -203,7 +221,7 @@ def create_endpoint(call: Call, given: dict[str, Any]) -> Json:
             "metadata": params.merged({}, given.get("metadata")),
             "status": "enabled",
             "url": given["url"],
-            "_": {"secret": secret},
+            "_": {"secret": secret, "connect": given.get("connect", False)},
         }
     )
     return {**made, "secret": secret}

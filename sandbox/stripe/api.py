@@ -33,6 +33,13 @@ from sandbox.stripe import (  # noqa: F401  (the modules register their endpoint
     sessions,
     setup_intents,
 )
+from sandbox.stripe.connect import (  # noqa: F401
+    account_calls,
+    accounts,
+    onboarding,
+    payout_calls,
+    transfer_calls,
+)
 from sandbox.stripe.endpoints import Endpoint, match
 from sandbox.stripe.idempotency import Remembered
 from sandbox.stripe.version import API_VERSION
@@ -66,7 +73,7 @@ class Api:
 
     def __init__(self, world: World, public_url: str | None) -> None:
         self.world, self.public_url = world, public_url
-        self.under_way: set[tuple[bool, str]] = set()
+        self.under_way: set[tuple[bool, str | None, str]] = set()
 
     async def __call__(self, request: Request) -> Response:
         exchange = Exchange(request.method, request.url.path, request.headers)
@@ -89,7 +96,7 @@ class Api:
 
     async def _answer(self, request: Request, exchange: Exchange) -> str:
         exchange.livemode, exchange.publishable = authenticate(exchange.headers)
-        check_headers(exchange.headers, self.world)
+        check_headers(exchange.headers)
         raw = await parameters(request)
         found = match(exchange.method, exchange.path)
         if exchange.publishable:
@@ -100,11 +107,12 @@ class Api:
             request_id=exchange.request_id,
             idempotency_key=exchange.key,
         )
+        call.account = accounts.acting_as(call, exchange.headers.get("stripe-account"))
         if exchange.key is None:
             return await self._with_faults(call, exchange, found, raw, "")
         idempotency.check_key(exchange.key)
         mark = idempotency.fingerprint(call, exchange.method, exchange.path, raw)
-        busy = (exchange.livemode, exchange.key)
+        busy = (exchange.livemode, call.account, exchange.key)
         if busy in self.under_way:
             raise errors.KeyInUse(
                 "There is currently another in-progress request using this Idempotent Key (that probably means you "
@@ -193,6 +201,8 @@ def run(call: Call, exchange: Exchange, found: tuple[Endpoint, list[str]] | None
     if found is None:
         raise unknown_url(exchange)
     endpoint, identifiers = found
+    if call.account and not endpoint.connected:
+        raise errors.unsupported("Stripe-Account for this call")
     given = params.check(endpoint.shape, raw)
     if exchange.publishable and endpoint.publishable == "secret":
         browsers.require_secret(call, given, identifiers[0])
@@ -230,17 +240,12 @@ def authenticate(headers: Any) -> tuple[bool, bool]:
     return found[2] == "live", found[1] == "pk"
 
 
-def check_headers(headers: Any, world: World) -> None:
+def check_headers(headers: Any) -> None:
     version = headers.get("stripe-version", API_VERSION)
     if version != API_VERSION:
         raise errors.InvalidParameter(f"Invalid Stripe API version: {version[:40]}. The sandbox speaks {API_VERSION}.")
-    acting_as = headers.get("stripe-account", world.account)
-    if acting_as != world.account:
-        raise errors.Forbidden(
-            f"The provided key does not have access to account '{acting_as[:40]}' (or that account does not exist). "
-            "Application access may have been revoked.",
-            code="account_invalid",
-        )
+    if "stripe-context" in headers:
+        raise errors.unsupported("Stripe-Context")
 
 
 async def parameters(request: Request) -> Json:

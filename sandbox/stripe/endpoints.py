@@ -22,20 +22,28 @@ class Endpoint:
     run: Handler
     publishable: Publishable | None = None
     """Whether a browser may call it with a publishable key: freely, or with the object's client_secret."""
+    connected: bool = False
+    """Whether the platform may call it as a connected account (Stripe-Account)."""
 
 
 TABLE: dict[tuple[str, int], list[tuple[list[str], Endpoint]]] = {}
 
 
 def endpoint(
-    method: str, path: str, shape: params.Shape | None = None, *, publishable: Publishable | None = None
+    method: str,
+    path: str,
+    shape: params.Shape | None = None,
+    *,
+    publishable: Publishable | None = None,
+    connected: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Registers run(call, parameters, *ids). Every call also takes `expand`."""
 
     def register(run: Handler) -> Handler:
         full = {**(shape or {}), "expand": params.each(params.text(300), most=20)}
         parts = path.split("/")
-        TABLE.setdefault((method, len(parts)), []).append((parts, Endpoint(method, path, full, run, publishable)))
+        made = Endpoint(method, path, full, run, publishable, connected)
+        TABLE.setdefault((method, len(parts)), []).append((parts, made))
         return run
 
     return register
@@ -53,12 +61,15 @@ def match(method: str, path: str) -> tuple[Endpoint, list[str]] | None:
     return found
 
 
-def page(call: Call, kind: str, given: dict[str, Any], url: str, where: list[tuple[str, Any]] | None = None) -> Json:
-    """A cursor page of documents, newest first: limit, starting_after, ending_before, created."""
-    conditions = list(where or [])
+def within(column: str, bounds: dict[str, int] | None) -> list[tuple[str, Any]]:
+    """The conditions of a time filter on a column."""
     operators = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "="}
-    for name, value in (given.get("created") or {}).items():
-        conditions.append((f"created {operators[name]} ?", value))
+    return [(f"{column} {operators[name]} ?", value) for name, value in (bounds or {}).items()]
+
+
+def page(call: Call, kind: str, given: dict[str, Any], url: str, where: list[tuple[str, Any]] | None = None) -> Json:
+    """A cursor page of the account's documents, newest first: limit, starting_after, ending_before, created."""
+    conditions = [call.owned(), *(where or []), *within("created", given.get("created"))]
     order, limit = "DESC", given.get("limit", 10)
     for name, sign in (("starting_after", "<"), ("ending_before", ">")):
         if cursor := given.get(name):

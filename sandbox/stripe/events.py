@@ -16,9 +16,10 @@ def emit(call: Call, type: str, document: Json, previous: Json | None = None) ->
     data: Json = {"object": public(document)}
     if previous is not None:
         data["previous_attributes"] = previous
-    listeners = [each for each in endpoints(call) if listens(each, type)]
+    listeners = [each for each in endpoints(call) if listens(each, type, call.account)]
     event = call.insert(
         {
+            **({"account": call.account} if call.account else {}),
             "id": ids.new("evt"),
             "object": "event",
             "api_version": API_VERSION,
@@ -39,9 +40,11 @@ def endpoints(call: Call) -> list[Json]:
     return call.store.select(call.livemode, "webhook_endpoint", [], order="ASC")
 
 
-def listens(endpoint: Json, type: str) -> bool:
+def listens(endpoint: Json, type: str, account: str | None) -> bool:
+    """Whether it wants such an event of a connected account (None: the platform's own); no endpoint gets both."""
     wanted = endpoint["enabled_events"]
-    return endpoint["status"] == "enabled" and ("*" in wanted or type in wanted)
+    fits = endpoint["_"].get("connect", False) == (account is not None)
+    return fits and endpoint["status"] == "enabled" and ("*" in wanted or type in wanted)
 
 
 def change(call: Call, document: Json, event: str | None = None, **changes: Any) -> Json:

@@ -34,6 +34,11 @@ EXPANDABLE: Final[dict[str, str]] = {
     "event": "",
     "webhook_endpoint": "",
     "account": "",
+    "bank_account": "account",
+    "capability": "account",
+    "payout": "balance_transaction destination failure_balance_transaction",
+    "transfer": "balance_transaction destination destination_payment source_transaction",
+    "transfer_reversal": "balance_transaction destination_payment_refund transfer",
     "balance": "",
 }
 EMPTY_LISTS: Final = frozenset({"sources", "subscriptions", "tax_ids"})

@@ -23,6 +23,11 @@ def check_key(key: str) -> None:
         raise InvalidParameter(f"Idempotency keys must have between 1 and 255 characters; this one has {len(key)}.")
 
 
+def _scoped(call: Call, key: str) -> str:
+    """A key belongs to the account that it is used in."""
+    return f"{call.account}/{key}" if call.account else key
+
+
 def fingerprint(call: Call, method: str, path: str, raw: dict[str, object]) -> str:
     """Says whether two requests are the same, without keeping what they said."""
     return call.world.keyed_hash(f"{method} {path} {json.dumps(raw, sort_keys=True)}", 32)
@@ -33,7 +38,7 @@ def recall(call: Call, key: str, mark: str) -> Remembered | None:
     row = call.store.one(
         "SELECT * FROM idempotency WHERE livemode = ? AND key = ? AND created > ?",
         call.livemode,
-        key,
+        _scoped(call, key),
         call.now - KEPT_SECONDS,
     )
     if row is None:
@@ -51,7 +56,7 @@ def remember(call: Call, key: str, mark: str, answer: Remembered) -> None:
         "INSERT OR REPLACE INTO idempotency(livemode, key, fingerprint, status, body, request_id, created) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         call.livemode,
-        key,
+        _scoped(call, key),
         mark,
         answer.status,
         answer.body,

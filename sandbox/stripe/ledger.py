@@ -24,6 +24,9 @@ def from_hundredths(amount: int, currency: str) -> int:
 
 CATEGORIES: Final = {
     "payment": "charge",
+    "payout_cancel": "payout_reversal",
+    "payout_failure": "payout_reversal",
+    "transfer_refund": "transfer_reversal",
     "payment_refund": "refund",
     "payment_failure_refund": "refund_failure",
     "refund_failure": "refund_failure",
@@ -83,10 +86,10 @@ def as_of(document: Json, now: float) -> Json:
 
 
 def totals(call: Call) -> tuple[dict[str, int], dict[str, int]]:
-    """Net amounts by currency: (available, pending)."""
-    available: dict[str, int] = {"usd": 0}
-    pending: dict[str, int] = {"usd": 0}
-    for line in call.store.select(call.livemode, "balance_transaction", []):
+    """Net amounts of the account by currency: (available, pending)."""
+    available: dict[str, int] = {}
+    pending: dict[str, int] = {}
+    for line in call.store.select(call.livemode, "balance_transaction", [call.owned()]):
         side = available if line["available_on"] <= call.now else pending
         side[line["currency"]] = side.get(line["currency"], 0) + line["net"]
     return available, pending

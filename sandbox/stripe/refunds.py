@@ -177,6 +177,7 @@ def fail(call: Call, refund: Json, reason: str = "lost_or_stolen_card") -> None:
     "GET",
     "/v1/refunds",
     {**params.PAGE, "charge": params.text(), "created": params.moment, "payment_intent": params.text()},
+    connected=True,
 )
 def list_all(call: Call, given: dict[str, Any]) -> Json:
     where = [(equals(name), given[name]) for name in ("charge", "payment_intent") if name in given]
@@ -190,7 +191,7 @@ def list_of_charge(call: Call, given: dict[str, Any], identifier: str) -> Json:
     return page(call, "refund", given, f"/v1/charges/{identifier}/refunds", [(equals("charge"), identifier)])
 
 
-@endpoint("GET", "/v1/refunds/{id}")
+@endpoint("GET", "/v1/refunds/{id}", connected=True)
 def retrieve(call: Call, given: dict[str, Any], identifier: str) -> Json:
     return call.get(identifier, "refund")
 

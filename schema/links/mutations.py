@@ -22,7 +22,7 @@ from schema.orders.inputs import KEY, CustomerInput, LineItemInput, MetadataInpu
 from schema.permissions import context_of, mutation
 from schema.scalars import CurrencyCode, MinorUnits, MoneyInput
 
-_DUE = "When it should be paid. An order that is paid later says so."
+_DUE = "When it should be paid, at most five years from now. An order that is paid later says so."
 _EXPIRES = "When it can be paid no more, at most five years from now."
 
 
@@ -44,7 +44,6 @@ class PaymentLinkErrorCode(Enum):
     LINK_INACTIVE = "LINK_INACTIVE"
     LINK_EXPIRED = "LINK_EXPIRED"
     LINK_USED_UP = "LINK_USED_UP"
-    GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
 
 
 @strawberry.type(description="Why nothing was changed.")
@@ -68,7 +67,10 @@ class AmountChoiceInput:
     presets: list[MinorUnits] = strawberry.field(default_factory=list, description="What to propose, up to six.")
 
 
-@strawberry.input(description="A link to make. One of `amount`, `items` and `choice` says what is to be paid.")
+@strawberry.input(
+    description="A link to make. One of `amount`, `items` and `choice` says what is to be paid, within what the PSP can"
+    " charge at once in the currency."
+)
 class PaymentLinkCreateInput:
     idempotency_key: str = strawberry.field(description=KEY)
     purpose: str = strawberry.field(description="What it is for, as the payer sees it, up to 200 characters.")
@@ -132,6 +134,7 @@ class LinkMutations:
         context = context_of(info)
         try:
             link_id = await manage.create_link(
+                context.services.gateways,
                 merchant_id=context.merchant_id,
                 wanted=_wanted(input),
                 idempotency_key=input.idempotency_key,

@@ -48,7 +48,7 @@ class OrderCreateInput:
     )
     split_rule: str | None = strawberry.field(
         default=None,
-        description="The name of the split rule for all rows that have none of their own. What no rule covers is yours.",
+        description="The name of the split rule for all rows without one of their own. What no rule covers is yours.",
     )
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE
-from tests.journeys.test_payment_links import euros, known, link, paid
+from tests.linking import euros, known, link, paid
 from tests.pages.conftest import DemoShop
 from tests.town import Shop, Town, eventually
 

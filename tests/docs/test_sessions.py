@@ -54,6 +54,8 @@ QUIET = (
     "docs/tokens-and-saved-methods.md",
     "docs/merchant-webhooks.md",
     "docs/production.md",
+    *("docs/recipes/charity.md", "docs/recipes/services.md", "docs/recipes/payment-link.md"),
+    *("docs/recipes/wholesale.md", "docs/recipes/crm.md"),
 )
 DISTURBING = ("docs/disputes.md", "docs/sandbox.md", "docs/webhooks-and-reconciliation.md")
 

@@ -176,9 +176,15 @@ def test_production_takes_no_address_of_its_own_and_nothing_without_tls(url: str
     assert checked(Findings(), {"url": url}, private_targets=True) == {"url": url}
 
 
-@pytest.mark.parametrize(
-    "url", ["https://shop.example/x?y=1", "https://xn--bcher-kva.example:8443", "https://1.1.1.1/"]
+PRODUCTION_TAKES = (
+    "https://shop.example/x?y=1",
+    "https://xn--bcher-kva.example:8443",
+    "https://1.1.1.1/",
+    "https://[2606:4700:4700::1111]:8443/x",
 )
+
+
+@pytest.mark.parametrize("url", PRODUCTION_TAKES)
 def test_production_takes_what_is_public(url: str) -> None:
     findings = Findings()
     assert endpoint_input.checked(findings, {"url": url}, private_targets=False) == {"url": url}

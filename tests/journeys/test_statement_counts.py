@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from kit.database import postgres, sqlite
+from domain.mails import drafting
+from kit import clock
+from kit.database import postgres, reading, sqlite
 from kit.logs import _IDS
+from tests.journeys.test_mail import worker_at_rest
 from tests.journeys.test_webhooks_in import completed, send, unheard
 from tests.town import Shop, Town, eventually
 
@@ -110,3 +113,23 @@ def test_events_with_their_messages_take_as_many_statements_for_one_as_for_twent
     eventually(lambda: shop.ask("{ events { totalCount } }")["events"]["totalCount"], lambda count: count == 20)
     counts = {first: asked(town, shop, statements, missed, first=first) for first in (1, 20)}
     assert counts == {1: 6, 20: 6}  # key, events, events again, items, orders, payments
+
+
+@pytest.mark.parametrize("orders", [1, 8])
+def test_writing_mails_takes_as_many_statements_however_many_orders_were_paid(
+    town: Town, shop: Shop, statements: Counter[str], orders: int
+) -> None:
+    request_id = f"count-{secrets.token_hex(8)}"
+
+    async def draft() -> None:
+        _IDS.set({"request_id": request_id})
+        await drafting._draft_all(shop.merchant_id, clock.now())
+
+    numbered = "SELECT 1 FROM events WHERE merchant_id = $1 AND type = 'order.paid' AND sequence IS NOT NULL"
+    with worker_at_rest(town):
+        for number in range(orders):
+            order = shop.order(customer={"email": f"{number}@payer.example"})
+            shop.pay(shop.checkout(order["id"])["payment"])
+        eventually(lambda: len(town.call(reading.fetch(numbered, shop.merchant_id))), lambda count: count == orders)
+        town.call(draft())
+    assert statements[request_id] == 5  # merchant, events, items, mails, cursor

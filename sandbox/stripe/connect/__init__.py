@@ -1,0 +1,1 @@
+"""Stripe Connect, as far as separate charges and transfers go: accounts, transfers to them, their payouts."""
