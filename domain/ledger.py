@@ -17,6 +17,8 @@ DISPUTES = "disputes"
 COMMISSION = "commission"
 HELD, VENDOR_PAYABLE, PSP_VENDOR, PAYOUTS = "held", "vendor_payable", "psp_vendor", "payouts"
 """Of each vendor there is one of these: `held:ven_…` and so on."""
+UNASSIGNED = "unassigned"
+"""In the place of a vendor's id as long as there is none: `held:unassigned`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,7 @@ def sharing(
     step: str = "once",
     line: int = 1,
 ) -> Entry:
-    """What goes from the merchant to a vendor and back, or to the commission (`vendor_id` None)."""
+    """What goes from the merchant to a vendor (or UNASSIGNED) and back, or to the commission (`vendor_id` None)."""
     debit, credit = (
         f"{account}:{vendor_id}" if account in (HELD, VENDOR_PAYABLE, PSP_VENDOR, PAYOUTS) else account
         for account in _VENDOR_ACCOUNTS[kind]
@@ -151,7 +153,7 @@ def sharing(
         credit=credit,
         currency=currency,
         amount_minor=amount_minor,
-        vendor_id=vendor_id,
+        vendor_id=None if vendor_id == UNASSIGNED else vendor_id,
         line=line,
     )
 

@@ -12,6 +12,8 @@ from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
 from schema.events.queries import EventQueries
+from schema.holds.mutations import HoldMutations
+from schema.holds.queries import HoldQueries
 from schema.links.mutations import LinkMutations
 from schema.links.queries import LinkQueries
 from schema.mails.mutations import MailMutations
@@ -27,8 +29,12 @@ from schema.payments.queries import PaymentQueries
 from schema.products.mutations import ProductMutations
 from schema.products.queries import ProductQueries
 from schema.scalars import SCALARS
+from schema.splits.mutations import SplitMutations
+from schema.splits.queries import SplitQueries
 from schema.transport.limits import Limits
 from schema.transport.schema import Schema
+from schema.vendors.mutations import VendorMutations
+from schema.vendors.queries import VendorQueries
 
 
 @strawberry.type(description="What can be read.")
@@ -41,6 +47,9 @@ class Query(
     LinkQueries,
     CustomerQueries,
     ProductQueries,
+    VendorQueries,
+    SplitQueries,
+    HoldQueries,
     MailQueries,
     EventQueries,
     DeliveryQueries,
@@ -57,6 +66,9 @@ class Mutation(
     LinkMutations,
     CustomerMutations,
     ProductMutations,
+    VendorMutations,
+    SplitMutations,
+    HoldMutations,
     MailMutations,
     DeliveryMutations,
 ):

@@ -34,6 +34,11 @@ READ_SCOPES = {
     "payment_links": Scope.ORDERS_READ,
     "products": Scope.PRODUCTS_READ,
     "events": Scope.EVENTS_READ,
+    "vendors": Scope.VENDORS_READ,
+    "split_rules": Scope.VENDORS_READ,
+    "holds": Scope.VENDORS_READ,
+    "transfers": Scope.VENDORS_READ,
+    "payouts": Scope.VENDORS_READ,
     "webhook_endpoints": Scope.WEBHOOKS_READ,
     "webhook_deliveries": Scope.WEBHOOKS_READ,
 }
@@ -43,11 +48,14 @@ READ_SCOPES = {
 def _types() -> dict[str, Any]:
     from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
+    from schema.holds.types import Hold
     from schema.links.types import PaymentLink
     from schema.mails.types import Mail
     from schema.orders.types import Customer, Order, SavedMethod
     from schema.payments.types import Dispute, Payment, Refund
     from schema.products.types import Product
+    from schema.splits.types import SplitRule
+    from schema.vendors.types import Payout, Transfer, Vendor
 
     return {
         "orders": Order,
@@ -60,6 +68,11 @@ def _types() -> dict[str, Any]:
         "payment_links": PaymentLink,
         "products": Product,
         "events": Event,
+        "vendors": Vendor,
+        "split_rules": SplitRule,
+        "holds": Hold,
+        "transfers": Transfer,
+        "payouts": Payout,
         "webhook_endpoints": WebhookEndpoint,
         "webhook_deliveries": WebhookDelivery,
     }

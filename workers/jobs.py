@@ -7,6 +7,7 @@ from typing import Any
 from domain import inbox
 from domain.disputes import respond as disputes
 from domain.events import Cause, CauseKind
+from domain.holds import deadlines
 from domain.links import closing
 from domain.payments import inquire, operations
 from domain.payments.ask import GatewayUnavailable
@@ -14,6 +15,7 @@ from domain.payouts import inquire as payouts
 from domain.refunds import ask as refunds
 from domain.refusals import Refusal
 from domain.transfers import settle as transfers
+from domain.vendors import balances
 from domain.vendors import inquire as vendors
 from gateways.base import GatewayError
 from gateways.registry import Gateways
@@ -92,6 +94,17 @@ async def _inquire(gateways: Gateways, payment_id: str, slots: asyncio.Semaphore
             _log.warning("A payment is asked about again later: %s", refusal)
         except Exception:
             _log.exception("A payment could not be brought to the PSP's truth; it is tried again later")
+
+
+async def mind_holds(ctx: dict[str, Any]) -> None:
+    """Releases holds on their dates, tells of those whose limit comes near, and ends those whose limit has come."""
+    while await deadlines.mind_next(cause=_DEADLINES, now=clock.now()):
+        pass
+
+
+async def snapshot_balances(ctx: dict[str, Any]) -> None:
+    """Sums up vendors' older postings, so that a balance never has to add up many."""
+    await balances.take_snapshots(clock.now())
 
 
 async def settle_shares(ctx: dict[str, Any]) -> None:

@@ -17,9 +17,11 @@ from workers.jobs import (
     close_links,
     inquire_due,
     inquire_vendors,
+    mind_holds,
     perform_operations,
     retry_inbox,
     settle_shares,
+    snapshot_balances,
 )
 from workers.mails import send_mails, send_reminders
 
@@ -32,6 +34,8 @@ JOBS = (
     close_links,
     settle_shares,
     inquire_vendors,
+    mind_holds,
+    snapshot_balances,
     send_mails,
     send_reminders,
 )

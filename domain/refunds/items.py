@@ -1,40 +1,57 @@
 """Refunds that name line items: what is left of each."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from domain.catalog import Amount
 from domain.payments.operations import AmountTooLarge
-from domain.refusals import Fault, Refusal
+from domain.refusals import Fault, Findings, Refusal
 from domain.splits import rows
 from domain.splits.follow import OWN, by_split
 from kit.database.reading import decode_json
 from kit.database.unit import Unit
 
 MAX_ITEMS = 100
+Named = Amount | None
+"""How much of a line item is to go back; None is what was not given back of it by name before."""
 
 
-async def named(unit: Unit, payment_id: str, wanted: Mapping[str, int | None], now: datetime) -> dict[str, int]:
-    """How much of each item goes back, in minor units; None is what was not given back of it before. The payment is
-    locked. Raises NOT_FOUND, INVALID_AMOUNT or AMOUNT_EXCEEDS_REFUNDABLE."""
+def checked(given: Sequence[tuple[str, Named]], *, with_amount: bool) -> dict[str, Named]:
+    """The items as `Wanted` takes them; raises INVALID_ITEMS or INVALID."""
+    findings = Findings()
+    findings.unless(
+        1 <= len(given) <= MAX_ITEMS, "INVALID_ITEMS", f"A refund names 1 to {MAX_ITEMS} line items.", "lineItems"
+    )
+    found = dict(given)
+    findings.unless(len(found) == len(given), "INVALID_ITEMS", "Each line item is named once.", "lineItems")
+    findings.unless(not with_amount, "INVALID", "Give an amount or line items, not both.", "amount")
+    findings.refuse_if_any()
+    return found
+
+
+async def named(
+    unit: Unit, payment_id: str, currency: str, wanted: Mapping[str, Named], now: datetime
+) -> dict[str, int]:
+    """How much of each item goes back, in minor units. The payment is locked. Raises NOT_FOUND, INVALID_AMOUNT,
+    CURRENCY_MISMATCH or AMOUNT_EXCEEDS_REFUNDABLE."""
     payment = await unit.fetch_one(
-        """SELECT p.id, p.order_id, p.captured_minor, p.refunded_minor, p.disputed_minor, o.is_split
-             FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1""",
-        payment_id,
+        "SELECT p.order_id, o.is_split FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1", payment_id
     )
     assert payment is not None
-    left = await _left(unit, payment["order_id"])
-    found = {}
-    for number, (item_id, amount_minor) in enumerate(wanted.items()):
+    left, found = await _left(unit, payment["order_id"]), {}
+    for number, (item_id, amount) in enumerate(wanted.items()):
         path = ("lineItems", str(number))
         if item_id not in left:
             raise Refusal(Fault("NOT_FOUND", f"The order has no line item {item_id[:60]!r}.", (*path, "lineItemId")))
-        amount = left[item_id] if amount_minor is None else amount_minor
-        if amount < 1:
+        if amount is not None and amount.currency != currency:
+            raise Refusal(Fault("CURRENCY_MISMATCH", f"The payment is in {currency}.", (*path, "amount", "currency")))
+        amount_minor = left[item_id] if amount is None else amount.amount_minor
+        if amount_minor < 1:
             raise Refusal(Fault("INVALID_AMOUNT", "Nothing of this line item is left to give back.", path))
-        if amount > left[item_id]:
-            raise AmountTooLarge("AMOUNT_EXCEEDS_REFUNDABLE", amount, left[item_id])
-        found[item_id] = amount
+        if amount_minor > left[item_id]:
+            raise AmountTooLarge("AMOUNT_EXCEEDS_REFUNDABLE", amount_minor, left[item_id])
+        found[item_id] = amount_minor
     if payment["is_split"]:
         await _check_splits(unit, payment["order_id"], payment_id, found, now)
     return found

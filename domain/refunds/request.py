@@ -11,7 +11,8 @@ from domain.payments.ask import GatewayUnavailable
 from domain.payments.operations import AmountTooLarge, check_step
 from domain.payments.state import locked_state
 from domain.payments.writing import Writing, write
-from domain.refunds import ask, items
+from domain.refunds import ask
+from domain.refunds.items import Named, named
 from domain.refunds.rows import NewRefund, reserve
 from domain.refusals import Fault, Findings, Refusal
 from domain.splits.follow import follow
@@ -24,8 +25,7 @@ from models import RefundReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a merchant wants given back. `amount_minor` None is all that can be; `items` names line items instead, each
-    with its amount in minor units, None for all of it."""
+    """What a merchant wants given back. `amount_minor` None is all that can be; `items` names line items instead."""
 
     merchant_id: str
     payment_id: str
@@ -33,7 +33,7 @@ class Wanted:
     currency: str | None
     reason: RefundReason
     explanation: str | None
-    items: Mapping[str, int | None] | None = None
+    items: Mapping[str, Named] | None = None
 
 
 async def request(
@@ -72,9 +72,9 @@ async def prepare(unit: Unit, wanted: Wanted, state: PaymentState, gateways: Gat
     if wanted.items is None:
         return new_refund(wanted, state, gateways, now)
     guard_payment(PaymentAction.REFUND, state)
-    named = await items.named(unit, wanted.payment_id, wanted.items, now)
-    amounts = replace(wanted, amount_minor=sum(named.values()), currency=state.currency)
-    return replace(new_refund(amounts, state, gateways, now), items=named)
+    amounts = await named(unit, wanted.payment_id, state.currency, wanted.items, now)
+    total = replace(wanted, amount_minor=sum(amounts.values()), currency=state.currency)
+    return replace(new_refund(total, state, gateways, now), items=amounts)
 
 
 def new_refund(wanted: Wanted, state: PaymentState, gateways: Gateways, now: datetime) -> NewRefund:

@@ -30,7 +30,7 @@ class Taken:
 class NewRefund:
     """A refund to reserve; `token` is the PSP's where it was made there. `asked_by_caller`: whoever reserves it asks
     the PSP next, and the worker only when the lease is over. `items`: how much of which line item, in minor units,
-    where they are named."""
+    where they are named; `parts`: out of which splits it comes, where that is settled."""
 
     refund_id: str
     reason: RefundReason
@@ -39,14 +39,15 @@ class NewRefund:
     token: str | None = None
     asked_by_caller: bool = False
     items: Mapping[str, int] | None = None
+    parts: Mapping[str, int] | None = None
 
 
 async def reserve(unit: Unit, payment: Mapping[str, Any], refund: NewRefund, now: datetime) -> Taken:
     """Sets the money aside. Without a token the PSP is asked after the commit: by the caller, or by the worker."""
     await unit.execute(
         """INSERT INTO refunds (id, merchant_id, payment_id, gateway, status, reason, explanation, currency,
-                                amount_minor, token, items, asks, ask_at, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $13)""",
+                                amount_minor, token, items, parts, asks, ask_at, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14, $14)""",
         refund.refund_id,
         payment["merchant_id"],
         payment["id"],
@@ -58,6 +59,7 @@ async def reserve(unit: Unit, payment: Mapping[str, Any], refund: NewRefund, now
         refund.amount_minor,
         refund.token,
         dict(refund.items) if refund.items else None,
+        dict(refund.parts) if refund.parts else None,
         None if refund.token else now + LEASE if refund.asked_by_caller else now,
         now,
     )

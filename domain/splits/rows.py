@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from domain.splits.rule import Hold, Rule
+from domain.splits.rule import ASSIGNEE, Hold, Rule
 from domain.splits.standing import Totals
 from kit import ids
 from kit.database.reading import decode_json, decode_time
@@ -49,7 +49,13 @@ class Held:
         if self.terms is None or not self.totals.held_minor:
             return None
         alert = self.release_by - ALERT_BEFORE if self.alerted_at is None else None
-        return min(time for time in (alert, self.release_at, self.release_by) if time)
+        release_at = None if self.unassigned else self.release_at
+        return min(time for time in (alert, release_at, self.release_by) if time)
+
+    @property
+    def unassigned(self) -> bool:
+        """Whether it waits for a vendor."""
+        return ASSIGNEE in self.totals.plan and self.totals.assignee is None
 
 
 _HOLD_COLUMNS = """h.id, h.captured_minor, h.returned_minor, h.released_minor, h.fee_minor, h.assignee_id, h.version,

@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.ledger import UNASSIGNED
 from domain.splits.division import divided
 from domain.splits.rule import ASSIGNEE, COMMISSION, PLATFORM
-
-UNASSIGNED = "unassigned"
-"""In the place of a vendor's id as long as there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
