@@ -421,10 +421,6 @@ class Migration(migrations.Migration):
             "DROP INDEX ix_postings_shared",
         ),
         ops.RunSQL(
-            "CREATE INDEX ix_balance_snapshots_upto ON balance_snapshots (upto_id)",
-            "DROP INDEX ix_balance_snapshots_upto",
-        ),
-        ops.RunSQL(
             "CREATE INDEX ix_postings_vendor ON postings (vendor_id, id) WHERE vendor_id IS NOT NULL",
             "DROP INDEX ix_postings_vendor",
         ),

@@ -33,8 +33,10 @@ from schema.splits.mutations import SplitMutations
 from schema.splits.queries import SplitQueries
 from schema.transport.limits import Limits
 from schema.transport.schema import Schema
+from schema.vendors.live import VendorLive
 from schema.vendors.mutations import VendorMutations
 from schema.vendors.queries import VendorQueries
+from schema.vendors.statement import StatementQueries
 
 
 @strawberry.type(description="What can be read.")
@@ -48,6 +50,7 @@ class Query(
     CustomerQueries,
     ProductQueries,
     VendorQueries,
+    StatementQueries,
     SplitQueries,
     HoldQueries,
     MailQueries,
@@ -78,7 +81,7 @@ class Mutation(
 @strawberry.type(
     description="What can be followed: live status, each event once and in order, resumable from any cursor."
 )
-class LiveUpdates(OrderLive, PaymentLive, EventLive):
+class LiveUpdates(OrderLive, PaymentLive, VendorLive, EventLive):
     pass
 
 

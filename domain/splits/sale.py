@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.order_input import Line
 from domain.refusals import Findings
-from domain.splits.rule import DoesNotFit, Rule, plan
+from domain.splits.rule import COMMISSION, DoesNotFit, Rule, plan
 from gateways.base import Gateway
 from kit import ids
 from kit.database import reading
@@ -55,14 +55,13 @@ async def check_sales(
         rule = Rule.from_json(decode_json(row["terms"]))
         _check_vendors(findings, rule, vendors, path)
         if divides := _plan(findings, rule, currency, amount_minor, pieces, step, path):
-            countries = [vendors[vendor_id]["country"] for vendor_id in rule.vendor_ids if vendor_id in vendors]
             sales.append(
                 Sale(
                     line=line,
                     rule_id=row["id"],
                     amount_minor=amount_minor,
                     step=step,
-                    hold_days=min(gateway.connect.hold_limit(country).days for country in (*countries, "")),
+                    hold_days=_hold_days(gateway, rule, vendors),
                     plan=divides,
                 )
             )
@@ -120,6 +119,13 @@ def _check_vendors(findings: Findings, rule: Rule, vendors: Mapping[str, Row], p
                 f"Vendor {vendor_id} is {vendor['status']}: the PSP has not cleared it for money.",
                 *path,
             )
+
+
+def _hold_days(gateway: Gateway, rule: Rule, vendors: Mapping[str, Row]) -> int:
+    """For how long the PSP lets money for all these vendors be held; where one is not known yet, its usual limit."""
+    countries = [vendors[vendor_id]["country"] for vendor_id in rule.vendor_ids if vendor_id in vendors]
+    unknown = [""] if len(countries) < sum(part.party != COMMISSION for part in rule.parts) else []
+    return min((gateway.connect.hold_limit(country).days for country in (*countries, *unknown)), default=0)
 
 
 def _plan(

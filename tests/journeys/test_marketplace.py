@@ -1,4 +1,4 @@
-"""two vendors in one order -> one payment -> shares after commission -> transfers -> one item refunded -> books at zero"""
+"""two vendors in one order -> one payment -> shares after commission -> transfers -> one item refunded -> zero"""
 
 from tests.town import Shop, Town, eventually
 from tests.vendors import (
@@ -43,7 +43,9 @@ def test_each_vendor_gets_its_share_and_one_item_goes_back(town: Town, shop: Sho
         "inTransit": 0,
         "negative": 0,
     }
-    order = shop.ask("query ($id: ID!) { order(id: $id) { items { name } holds { lineItemId } } }", id=paid["order"]["id"])
+    order = shop.ask(
+        "query ($id: ID!) { order(id: $id) { items { name } holds { lineItemId } } }", id=paid["order"]["id"]
+    )
     of_bert = order["order"]["holds"][1]["lineItemId"]
     refunded = do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[{"lineItemId": of_bert}])
     assert codes(refunded) == []
