@@ -85,28 +85,29 @@ async def create_order(
         if earlier:
             return earlier["order_id"]
         customer_id = await _customer(unit, merchant_id, email, name, now) if email else None
-        await unit.execute(
-            """INSERT INTO orders (id, merchant_id, customer_id, status, currency, total_minor, version, reference,
-                                   metadata, payment_link_id, visit, is_split, created_at, updated_at)
-               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $12)""",
-            order_id,
-            merchant_id,
-            customer_id,
-            OrderStatus.OPEN.value,
-            currency,
-            total,
-            clean_reference,
-            clean_metadata,
-            visit.link_id if visit else None,
-            visit.visit if visit else None,
-            bool(sales),
-            now,
-        )
+        terms = (currency, total, clean_reference, clean_metadata)
+        await _insert_order(unit, (order_id, merchant_id, customer_id, *terms), visit, bool(sales), now)
         await _insert_lines(unit, order_id, lines, sales, now)
         await _tell(unit, merchant_id, order_id, 0, "order.created", _facts(total, currency), cause, now)
         return order_id
 
     return await unit_of_work(work)
+
+
+async def _insert_order(
+    unit: Unit, columns: Sequence[Any], visit: LinkVisit | None, is_split: bool, now: datetime
+) -> None:
+    await unit.execute(
+        """INSERT INTO orders (id, merchant_id, customer_id, currency, total_minor, reference, metadata, status,
+                               version, payment_link_id, visit, is_split, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $12)""",
+        *columns,
+        OrderStatus.OPEN.value,
+        visit.link_id if visit else None,
+        visit.visit if visit else None,
+        is_split,
+        now,
+    )
 
 
 async def edit_order(

@@ -20,7 +20,7 @@ _COLUMNS: Mapping[str, str] = {
     "payment_links": "id, slug, active, purpose, currency, items, total_minor, least_minor, most_minor, presets,"
     " reusable, in_parts, email, name, reference, metadata, due_at, expires_at, reminders, remind_at,"
     " created_at, updated_at",
-    "products": "id, kind, name, description, created_at",
+    "products": "id, kind, name, description, split_rule, created_at",
     "refunds": "id, payment_id, status, reason, explanation, currency, amount_minor, failure_code, created_at,"
     " updated_at",
     "disputes": "id, payment_id, status, reason, currency, amount_minor, withdrawn_minor, reinstated_minor, fee_minor,"
@@ -211,7 +211,8 @@ async def saved_methods_of_customers(customer_ids: Sequence[str], merchant_id: s
 
 async def holds_of_orders(order_ids: Sequence[str], merchant_id: str) -> list[Row]:
     return await _children(
-        f"SELECT {_COLUMNS['holds']} FROM holds WHERE merchant_id = $1 AND order_id = ANY($2) ORDER BY id",  # noqa: S608
+        f"SELECT {_COLUMNS['holds']} FROM holds WHERE merchant_id = $1 AND order_id = ANY($2)"  # noqa: S608
+        " ORDER BY order_id, payment_id, (SELECT position FROM splits WHERE splits.id = holds.split_id)",
         merchant_id,
         order_ids,
     )

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from tests import invariants
 from tests.town import ERRORS, MONEY, Shop, eventually
 
 BALANCES = f"balances {{ currency held {MONEY} pending {MONEY} available {MONEY} inTransit {MONEY} negative {MONEY} }}"
@@ -104,6 +105,13 @@ def settled(shop: Shop, payment_id: str) -> Any:
     waiting = "SELECT id FROM shares WHERE payment_id = $1 AND ask_at IS NOT NULL"
     eventually(lambda: shop.town.call(reading.fetch(waiting, payment_id)), lambda rows: not rows)
     return found(shop, payment_id)
+
+
+def check(shop: Shop) -> None:
+    """Fails with every invariant of this merchant that is broken, once all is calm."""
+    shop.town.settle()
+    url = shop.town.house.settings.database_url
+    eventually(lambda: invariants.broken(url, shop.town.sandbox_url, merchant_id=shop.merchant_id), lambda f: not f)
 
 
 def books(payment: Any) -> dict[str, int]:

@@ -41,10 +41,16 @@ async def claim_due(now: datetime, limit: int) -> list[str]:
 async def settle(gateways: Gateways, share_id: str, *, cause: Cause, now: datetime) -> None:
     """Brings the share to what it is owed, as far as it can be now. Raises GatewayUnavailable while the PSP gives no
     clear answer: it is asked again later, with the same key."""
-    for _ in range(_STEPS):
-        transfer = await unit_of_work(lambda unit: reserve(unit, share_id, now))
-        if transfer is None or not await run_to_end(_perform(gateways, transfer, cause, now)):
-            return
+    try:
+        for _ in range(_STEPS):
+            transfer = await unit_of_work(lambda unit: reserve(unit, share_id, now))
+            if transfer is None or not await run_to_end(_perform(gateways, transfer, cause, now)):
+                return
+    except GatewayUnavailable:
+        raise
+    except Exception:
+        await _again(share_id, _PAUSES[0], now)
+        raise
 
 
 async def _perform(gateways: Gateways, transfer: Row, cause: Cause, now: datetime) -> bool:
@@ -56,7 +62,8 @@ async def _perform(gateways: Gateways, transfer: Row, cause: Cause, now: datetim
         await unit_of_work(lambda unit: record.failed(unit, transfer, code, reason, cause, now))
         return transfer["reverses_id"] is not None
     except GatewayError as error:
-        await _again(transfer, now)
+        await reading.execute("UPDATE transfers SET asks = asks + 1 WHERE id = $1", transfer["id"])
+        await _again(transfer["share_id"], _PAUSES[min(transfer["asks"], len(_PAUSES) - 1)], now)
         raise GatewayUnavailable(error) from error
     await unit_of_work(lambda unit: record.made(unit, transfer, token, cause, now))
     return True
@@ -112,9 +119,7 @@ def _found(token: str | None, transfer: Row, now: datetime) -> str:
     raise Refused("it failed, and did nothing.")
 
 
-async def _again(transfer: Row, now: datetime) -> None:
-    """Asks again after a while, longer each time."""
-    pause = _PAUSES[min(transfer["asks"], len(_PAUSES) - 1)]
-    with contextlib.suppress(Exception):  # else the lease ends by itself
-        await reading.execute("UPDATE transfers SET asks = asks + 1 WHERE id = $1", transfer["id"])
-        await reading.execute("UPDATE shares SET ask_at = $2 WHERE id = $1", transfer["share_id"], now + pause)
+async def _again(share_id: str, pause: timedelta, now: datetime) -> None:
+    """Lets somebody go on after a while; when even that cannot be written, the lease ends by itself."""
+    with contextlib.suppress(Exception):
+        await reading.execute("UPDATE shares SET ask_at = $2 WHERE id = $1", share_id, now + pause)

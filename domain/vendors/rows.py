@@ -66,17 +66,16 @@ async def record(unit: Unit, vendor_id: str, evidence: AccountEvidence, cause: C
     known = {name: vendor[name] for name in told} | {"requirements": decode_json(vendor["requirements"])}
     known |= {name: bool(known[name]) for name in ("transfers_enabled", "payouts_enabled")}
     again = now + (_SETTLED_PAUSE if status is VendorStatus.ACTIVE else _pause(vendor, now))
-    await unit.execute(
-        """UPDATE vendors SET token = $2, status = $3, requirements = $4, disabled_reason = $5, transfers_enabled = $6,
-                  payouts_enabled = $7, error = NULL, inquire_at = $8, updated_at = $9 WHERE id = $1""",
-        vendor_id,
-        evidence.token,
-        status.value,
-        *told.values(),
-        again,
-        now,
-    )
-    if status is not before or told != known:
+    await unit.execute("UPDATE vendors SET inquire_at = $2 WHERE id = $1", vendor_id, again)
+    if status is not before or told != known or vendor["token"] is None:
+        await unit.execute(
+            """UPDATE vendors SET token = $2, status = $3, requirements = $4, disabled_reason = $5,
+                      transfers_enabled = $6, payouts_enabled = $7, error = NULL WHERE id = $1""",
+            vendor_id,
+            evidence.token,
+            status.value,
+            *told.values(),
+        )
         kind = status.value if status is not before else "updated"
         await tell(unit, vendor, f"vendor.{kind}", {"from": before.value, "to": status.value, **told}, cause, now)
 

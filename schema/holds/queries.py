@@ -26,13 +26,13 @@ class HoldFilter:
 
 @strawberry.type
 class HoldQueries:
-    @query(Scope.VENDORS_READ, description="A hold; null when the merchant has none with this id.")
+    @query(Scope.PAYMENTS_READ, description="A hold; null when the merchant has none with this id.")
     async def hold(self, info: Info, id: HoldId) -> Hold | None:
         row = await reads.by_id("holds", context_of(info).merchant_id, known_id(id, "hold", "a hold"))
         return Hold.of(row) if row else None
 
     @query(
-        Scope.VENDORS_READ,
+        Scope.PAYMENTS_READ,
         description="What was captured under split rules, 25 unless first or last (1 to 100) says else; also what was"
         " released at once.",
     )

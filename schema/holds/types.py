@@ -29,7 +29,7 @@ class HoldShare:
     released: Money = strawberry.field(description="Released and not taken back.")
     vendor_id: strawberry.Private[str]
 
-    @strawberry.field(description="The vendor; null for the one who is yet to be assigned.")
+    @guarded(Scope.VENDORS_READ, description="The vendor; null for the one who is yet to be assigned.")
     async def vendor(self, info: Info) -> Vendor | None:
         return await vendor_of(info, self.vendor_id) if self.vendor_id != UNASSIGNED else None
 
@@ -85,7 +85,7 @@ class Hold(Node):
         found: strawberry.ID | None = (await self._split(info))["line_item_id"]
         return found
 
-    @strawberry.field(description="The rule that it was sold under.")
+    @guarded(Scope.VENDORS_READ, description="The rule that it was sold under.")
     async def rule(self, info: Info) -> SplitRule:
         split = await self._split(info)
         return SplitRule.of({**split, "id": split["rule_id"]})
@@ -118,7 +118,7 @@ class Hold(Node):
         assert row is not None
         return Order.of(row)
 
-    @guarded(Scope.PAYMENTS_READ, description="The payment it is of.")
+    @strawberry.field(description="The payment it is of.")
     async def payment(self, info: Info) -> Annotated["Payment", strawberry.lazy("schema.payments.types")]:
         from schema.payments.types import Payment
 

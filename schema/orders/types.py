@@ -195,7 +195,7 @@ class Order(Node):
         taken = sum(payment.captured.amount_minor for payment in payments if not payment.superseded)
         return money_of(min(taken, self.total.amount_minor), self.currency)
 
-    @guarded(Scope.VENDORS_READ, description="What was captured under its split rules, by payment and split.")
+    @guarded(Scope.PAYMENTS_READ, description="What was captured under its split rules, by payment and split.")
     async def holds(self, info: Info) -> list[Annotated["Hold", strawberry.lazy("schema.holds.types")]]:
         from schema.holds.types import Hold
 

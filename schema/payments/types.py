@@ -307,7 +307,7 @@ class Payment(Node):
     async def disputes(self, info: Info) -> list[Dispute]:
         return [Dispute.of(row) for row in await context_of(info).load.disputes.load(self.id)]
 
-    @guarded(Scope.VENDORS_READ, description="Every attempt to send shares of it to vendors, and to take them back.")
+    @guarded(*_MERCHANT, description="Every attempt to send shares of it to vendors, and to take them back.")
     async def transfers(self, info: Info) -> list[Annotated["Transfer", strawberry.lazy("schema.vendors.types")]]:
         from schema.vendors.types import Transfer
 

@@ -156,11 +156,11 @@ class Transfer(Node):
             payment_id=row["payment_id"],
         )
 
-    @strawberry.field(description="The vendor.")
+    @guarded(Scope.VENDORS_READ, description="The vendor.")
     async def vendor(self, info: Info) -> Vendor:
         return await vendor_of(info, self.vendor_id)
 
-    @guarded(Scope.PAYMENTS_READ, description="The payment whose money it is.")
+    @strawberry.field(description="The payment whose money it is.")
     async def payment(self, info: Info) -> Annotated["Payment", strawberry.lazy("schema.payments.types")]:
         from schema.payments.types import Payment
 

@@ -1,5 +1,6 @@
 """paid into a hold -> assigned, released in parts, by date or by limit, or refunded; disputed -> taken back"""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from tests.vendors import (
     RELEASE,
     active,
     books,
+    check,
     codes,
     commissioned,
     create,
@@ -44,6 +46,13 @@ UNTIL_RELEASED = {"onDeadline": "REFUND"}
 @pytest.fixture
 def anna(shop: Shop) -> Any:
     return active(shop)
+
+
+@pytest.fixture(autouse=True)
+def right_books(shop: Shop) -> Iterator[None]:
+    """After each story all invariants hold."""
+    yield
+    check(shop)
 
 
 def into_hold(shop: Shop, vendor: Any, amount_minor: int = 10000, **more: Any) -> Any:

@@ -1,10 +1,15 @@
 """two vendors in one order -> one payment -> shares after commission -> transfers -> one item refunded -> zero"""
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.town import Shop, Town, eventually
 from tests.vendors import (
     REFUND_CREATE,
     active,
     books,
+    check,
     codes,
     commissioned,
     do,
@@ -16,6 +21,13 @@ from tests.vendors import (
     settled,
     sold,
 )
+
+
+@pytest.fixture(autouse=True)
+def right_books(shop: Shop) -> Iterator[None]:
+    """After each story all invariants hold."""
+    yield
+    check(shop)
 
 
 def test_each_vendor_gets_its_share_and_one_item_goes_back(town: Town, shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """a vendor is made -> onboards at the PSP -> is sent its shares -> is paid out, which may fail -> has its statement"""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.vendors import (
     VENDOR,
     active,
     books,
+    check,
     codes,
     commissioned,
     create,
@@ -47,6 +49,13 @@ STATEMENT = f"""query ($id: ID!, $from: DateTime!, $to: DateTime!) {{
 UPDATES = """subscription ($id: ID!, $after: Cursor) { vendorUpdates(id: $id, after: $after) {
   cursor event { type } vendor { status balances { available { amountMinor } } } } }"""
 _SWEEP = Cause(CauseKind.SWEEP, "test")
+
+
+@pytest.fixture(autouse=True)
+def right_books(shop: Shop) -> Iterator[None]:
+    """After each story all invariants hold."""
+    yield
+    check(shop)
 
 
 def balance(shop: Shop, vendor: Any) -> dict[str, int]:

@@ -32,7 +32,7 @@ STRIPE_KEY = "sk_test_processes"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _WAITING = (
     *(("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at")),
-    *(("mails", "try_at"), ("webhook_endpoints", "busy_until")),
+    *(("mails", "try_at"), ("webhook_endpoints", "busy_until"), ("shares", "ask_at"), ("vendors", "inquire_at")),
 )
 
 
