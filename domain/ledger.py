@@ -112,7 +112,7 @@ def dispute(kind: PostingKind, dispute_id: str, payment_id: str, currency: str, 
     )
 
 
-_VENDOR_ACCOUNTS = {
+VENDOR_ACCOUNTS = {
     PostingKind.COMMISSION: (MERCHANT_PAYABLE, COMMISSION),
     PostingKind.COMMISSION_RETURNED: (COMMISSION, MERCHANT_PAYABLE),
     PostingKind.SHARE_HELD: (MERCHANT_PAYABLE, HELD),
@@ -142,7 +142,7 @@ def sharing(
     """What goes from the merchant to a vendor (or UNASSIGNED) and back, or to the commission (`vendor_id` None)."""
     debit, credit = (
         f"{account}:{vendor_id}" if account in (HELD, VENDOR_PAYABLE, PSP_VENDOR, PAYOUTS) else account
-        for account in _VENDOR_ACCOUNTS[kind]
+        for account in VENDOR_ACCOUNTS[kind]
     )
     return Entry(
         kind=kind,

@@ -11,8 +11,7 @@ from gateways.connect import AccountHint, Connect, PayoutEvidence
 
 class Standing(StrEnum):
     """What the PSP says of a payment. Where we stand is a PaymentStatus; the two are not the same thing.
-    UNKNOWN: it was asked, and gave no answer that tells.
-    """
+    UNKNOWN: it was asked, and gave no answer that tells."""
 
     UNKNOWN = "unknown"
     OPEN = "open"
@@ -116,8 +115,7 @@ class Evidence:
 
     `payment_id` is our own id as the PSP echoes it; None when it echoes none. `standing` None says nothing of the
     status. `amount_minor` and `currency` are what the PSP thinks it collects. `incomplete` asks for an inquiry,
-    because this message tells only a part.
-    """
+    because this message tells only a part."""
 
     gateway: str
     livemode: bool
@@ -265,8 +263,7 @@ class Capabilities:
     """What a gateway can do, declared by it. Amounts are in our minor units; what is not here is not known.
 
     `methods` are its names of what a hosted page can be restricted to. `steps` are where an amount must be a
-    multiple of more than 1. `maximums` hold for methods without any of their own in `method_maximums`.
-    """
+    multiple of more than 1. `maximums` hold for methods without any of their own in `method_maximums`."""
 
     methods: frozenset[str]
     currencies: frozenset[str]

@@ -74,6 +74,12 @@ _ENGLISH = Language(
             "The payment provider says something else than the order does. It does not count as paid:"
             " somebody has to look into it.",
         ),
+        MailKind.HOLD_DUE_SOON: Words(
+            "Please release or refund {amount} soon",
+            "Money has been held for long",
+            "The payment provider lets it be held no longer than this. Release or refund it before: else what its rule"
+            " says is done.",
+        ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "A webhook endpoint is disabled",
             "We have stopped sending to a webhook endpoint",
@@ -154,6 +160,12 @@ _GERMAN = Language(
             "Eine Zahlung widerspricht ihrer Bestellung",
             "Der Zahlungsanbieter meldet etwas anderes, als in der Bestellung steht. Sie gilt nicht als bezahlt:"
             " jemand muss nachsehen.",
+        ),
+        MailKind.HOLD_DUE_SOON: Words(
+            "Bitte bald freigeben oder erstatten: {amount}",
+            "Geld liegt schon lange zurückgehalten",
+            "Länger als bis dahin lässt der Zahlungsanbieter es nicht liegen. Bitte geben Sie es vorher frei oder"
+            " erstatten Sie es: sonst geschieht, was die Regel dafür sagt.",
         ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "Ein Webhook-Endpunkt ist abgeschaltet",

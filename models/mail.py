@@ -22,6 +22,7 @@ class MailKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_DUE_SOON = "dispute_due_soon"
     PAYMENT_CONFLICTED = "payment_conflicted"
+    HOLD_DUE_SOON = "hold_due_soon"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
@@ -31,6 +32,7 @@ TO_MERCHANT: frozenset[MailKind] = frozenset(
         MailKind.DISPUTE_OPENED,
         MailKind.DISPUTE_DUE_SOON,
         MailKind.PAYMENT_CONFLICTED,
+        MailKind.HOLD_DUE_SOON,
         MailKind.WEBHOOK_ENDPOINT_DISABLED,
     }
 )

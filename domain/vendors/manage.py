@@ -1,8 +1,9 @@
 """Making vendors, sending them to the PSP to tell about themselves, and stopping them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from domain import idempotency
 from domain.addresses import check_email
@@ -62,18 +63,7 @@ async def create_vendor(
     again with the stored key. Raises GatewayRefused when the PSP will have no such vendor: it is REJECTED.
     """
     key = idempotency.check(idempotency_key)
-    findings = Findings()
-    name = findings.text(wanted.name, "The name", 200, "name", required=True)
-    email = check_email(findings, wanted.email, "email")
-    country = wanted.country.strip().upper()
-    findings.unless(
-        country in gateways.default.connect.countries,
-        "UNKNOWN_COUNTRY",
-        f"The PSP opens no accounts in {country[:10]!r}; a country is two letters of ISO 3166.",
-        "country",
-    )
-    metadata = check_metadata(findings, wanted.metadata)
-    findings.refuse_if_any()
+    columns = _checked(gateways, wanted)
     vendor_id = ids.new("ven", now)
 
     async def reserve(unit: Unit) -> str:
@@ -88,26 +78,10 @@ async def create_vendor(
         )
         if earlier:
             return earlier["vendor_id"]
-        await unit.execute(
-            """INSERT INTO vendors (id, merchant_id, gateway, name, email, country, status, requirements,
-                                    transfers_enabled, payouts_enabled, metadata, version, inquire_at, created_at,
-                                    updated_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, 0, $11, $12, $12)""",
-            vendor_id,
-            merchant_id,
-            gateways.default.name,
-            name,
-            email,
-            country,
-            VendorStatus.CREATED.value,
-            [],
-            False,
-            metadata,
-            now + LEASE,
-            now,
-        )
+        await _insert(unit, (vendor_id, merchant_id, gateways.default.name, *columns.values()), now)
         vendor = {"id": vendor_id, "merchant_id": merchant_id, "version": 0}
-        await rows.tell(unit, vendor, "vendor.created", {"name": name, "country": country}, cause, now)
+        told = {"name": columns["name"], "country": columns["country"]}
+        await rows.tell(unit, vendor, "vendor.created", told, cause, now)
         return vendor_id
 
     made = await unit_of_work(reserve)
@@ -118,6 +92,37 @@ async def create_vendor(
     if row["token"] is None:
         await inquire(gateways, made, cause=cause, now=now)
     return made
+
+
+def _checked(gateways: Gateways, wanted: NewVendor) -> dict[str, Any]:
+    """The columns that the merchant tells; raises what is wrong with them."""
+    findings = Findings()
+    name = findings.text(wanted.name, "The name", 200, "name", required=True)
+    email = check_email(findings, wanted.email, "email")
+    country = wanted.country.strip().upper()
+    findings.unless(
+        country in gateways.default.connect.countries,
+        "UNKNOWN_COUNTRY",
+        f"The PSP opens no accounts in {country[:10]!r}; a country is two letters of ISO 3166.",
+        "country",
+    )
+    metadata = check_metadata(findings, wanted.metadata)
+    findings.refuse_if_any()
+    return {"name": name, "email": email, "country": country, "metadata": metadata}
+
+
+async def _insert(unit: Unit, columns: Sequence[Any], now: datetime) -> None:
+    await unit.execute(
+        """INSERT INTO vendors (id, merchant_id, gateway, name, email, country, metadata, status, requirements,
+                                transfers_enabled, payouts_enabled, version, inquire_at, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11, $12, $12)""",
+        *columns,
+        VendorStatus.CREATED.value,
+        [],
+        False,
+        now + LEASE,
+        now,
+    )
 
 
 async def onboard_vendor(

@@ -20,6 +20,7 @@ show(
     REFUND="To the payer: a refund succeeded, or failed.",
     PAID="To the merchant: an order has all of its money.",
     DISPUTE_OPENED="To the merchant: a bank contests a payment, or asks about it.",
+    HOLD_DUE_SOON="To the merchant: money has been held nearly as long as the PSP lets it be.",
     DISPUTE_DUE_SOON="To the merchant: a dispute awaits its answer, and the deadline is near.",
     PAYMENT_CONFLICTED="To the merchant: the PSP contradicts the order; somebody has to look into it.",
     WEBHOOK_ENDPOINT_DISABLED="To the merchant: an endpoint failed for days or was gone, and is sent nothing any more.",
