@@ -31,7 +31,7 @@ async def locked(unit: Unit, vendor_id: str, merchant_id: str | None = None) -> 
     before vendors."""
     row = await unit.fetch_one(
         f"""SELECT {_COLUMNS} FROM vendors
-             WHERE id = $1 AND ($2::text IS NULL OR merchant_id = $2) FOR UPDATE""",  # noqa: S608 - our own columns
+             WHERE id = $1 AND ($2::text IS NULL OR merchant_id = $2) FOR NO KEY UPDATE""",  # noqa: S608 - our own columns
         vendor_id,
         merchant_id,
     )
