@@ -117,14 +117,16 @@ async def _with_sandbox(stack: contextlib.AsyncExitStack, settings: Settings) ->
     public_url = settings.sandbox_url
     app = create_app(state=settings.data_dir / "sandbox.db", public_url=public_url)
     await stack.enter_async_context(Serving(app, settings.host, settings.sandbox_port, lifespan=True, dated=False))
-    url = f"{settings.local_url}/webhooks/stripe"
-    known = _read_demo(settings).get("webhookSecret")
-    secret = await endpoints.ensure(_SANDBOX_KEY, public_url, url, known)
+    url, known = f"{settings.local_url}/webhooks/stripe", _read_demo(settings)
+    secret = await endpoints.ensure(_SANDBOX_KEY, public_url, url, known.get("webhookSecret"))
+    connect_secret = await endpoints.ensure(
+        _SANDBOX_KEY, public_url, f"{url}/connect", known.get("connectWebhookSecret"), connect=True
+    )
     return replace(
         settings,
         stripe_publishable_key=_SANDBOX_PUBLISHABLE_KEY,
         stripe_secret_key=_SANDBOX_KEY,
-        stripe_webhook_secrets=(secret,),
+        stripe_webhook_secrets=(secret, connect_secret),
         stripe_api_base=public_url,
     )
 
@@ -146,6 +148,7 @@ async def _demo(house: House) -> dict[str, Any]:
         "graphqlUrl": f"{settings.base_url}/graphql",
         **facts,
         "webhookSecret": settings.stripe_webhook_secrets[0],
+        "connectWebhookSecret": settings.stripe_webhook_secrets[-1],
         "sandboxUrl": settings.stripe_api_base,
     }
     _write_demo(settings, told)

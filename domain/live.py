@@ -1,10 +1,12 @@
 """Follows the events of an order, a payment, a subscription or a merchant: each once, in order, from any cursor on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from domain import reads
 from domain.reads import Row
+from kit.database.reading import decode_json
 from kit.hub import Hub
 from kit.together import Together
 
@@ -41,6 +43,17 @@ async def merchant_events(hub: Hub, merchant_id: str, after: int) -> AsyncIterat
 
     async for row in _follow(hub, merchant_id, after, "sequence", read):
         yield row
+
+
+async def vendor_events(hub: Hub, merchant_id: str, vendor_id: str, after: int) -> AsyncIterator[Row]:
+    """Those of the merchant's events that tell of the vendor."""
+    async for row in merchant_events(hub, merchant_id, after):
+        if row["subject_id"] == vendor_id or vendor_id in _vendors(decode_json(row["data"])):
+            yield row
+
+
+def _vendors(data: Mapping[str, Any]) -> Sequence[str]:
+    return [*data.get("vendor_ids", ()), data.get("vendor_id", "")]
 
 
 async def _follow(

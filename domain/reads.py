@@ -20,7 +20,7 @@ _COLUMNS: Mapping[str, str] = {
     "payment_links": "id, slug, active, purpose, currency, items, total_minor, least_minor, most_minor, presets,"
     " reusable, in_parts, email, name, reference, metadata, due_at, expires_at, reminders, remind_at,"
     " created_at, updated_at",
-    "products": "id, kind, name, description, created_at",
+    "products": "id, kind, name, description, split_rule, created_at",
     "plans": "id, name, description, metadata, archived_at, created_at, updated_at",
     "subscriptions": "id, customer_id, plan_id, price_id, quantity, status, checkout_url, session_token, token,"
     " expires_at, period_start, period_end, trial_end, cancel_at_period_end, cancel_at, paused_until, canceled_at,"
@@ -41,6 +41,14 @@ _COLUMNS: Mapping[str, str] = {
     " disabled_at, created_at, updated_at",
     "webhook_deliveries": "id, endpoint_id, event_id, event_type, sequence, body, status, attempts, due_at,"
     " attempted_at, response_status, response_excerpt, failure, created_at",
+    "vendors": "id, token, name, email, country, status, requirements, disabled_reason, transfers_enabled,"
+    " payouts_enabled, metadata, error, disabled_at, created_at, updated_at",
+    "split_rules": "id, name, version, terms, created_at",
+    "holds": "id, order_id, payment_id, split_id, currency, captured_minor, returned_minor, released_minor, fee_minor,"
+    " assignee_id, release_at, release_by, created_at, updated_at",
+    "transfers": "id, vendor_id, payment_id, reverses_id, status, currency, amount_minor, reversed_minor, token,"
+    " error_code, error, asks, created_at, updated_at",
+    "payouts": "id, vendor_id, token, status, currency, amount_minor, arrives_at, failure_code, created_at, updated_at",
     "events": "id, subject_id, payment_id, version, sequence, type, cause, data, occurred_at, recorded_at",
 }
 _PREFIXES: Mapping[str, str] = {
@@ -60,6 +68,11 @@ _PREFIXES: Mapping[str, str] = {
     "evt": "events",
     "whe": "webhook_endpoints",
     "whd": "webhook_deliveries",
+    "ven": "vendors",
+    "rule": "split_rules",
+    "hold": "holds",
+    "tr": "transfers",
+    "po": "payouts",
 }
 
 
@@ -208,6 +221,34 @@ async def saved_methods_of_customers(customer_ids: Sequence[str], merchant_id: s
         " WHERE merchant_id = $1 AND customer_id = ANY($2) AND removed_at IS NULL ORDER BY id",
         merchant_id,
         customer_ids,
+    )
+
+
+async def holds_of_orders(order_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    return await _children(
+        f"SELECT {_COLUMNS['holds']} FROM holds WHERE merchant_id = $1 AND order_id = ANY($2)"  # noqa: S608
+        " ORDER BY order_id, payment_id, (SELECT position FROM splits WHERE splits.id = holds.split_id)",
+        merchant_id,
+        order_ids,
+    )
+
+
+async def splits_of_holds(split_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    """The terms that holds are under, by their splits."""
+    return await _children(
+        "SELECT s.id AS split_id, s.line_item_id, s.amount_minor, s.step, s.plan, r.id AS rule_id, r.name, r.version,"
+        " r.terms, r.created_at FROM splits s JOIN split_rules r ON r.id = s.rule_id"
+        " WHERE r.merchant_id = $1 AND s.id = ANY($2)",
+        merchant_id,
+        split_ids,
+    )
+
+
+async def transfers_of_payments(payment_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    return await _children(
+        f"SELECT {_COLUMNS['transfers']} FROM transfers WHERE merchant_id = $1 AND payment_id = ANY($2) ORDER BY id",  # noqa: S608
+        merchant_id,
+        payment_ids,
     )
 
 

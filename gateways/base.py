@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from gateways.billing import Billing, BillingEvidence
 from gateways.capabilities import Capabilities
+from gateways.connect import AccountHint, Connect, PayoutEvidence
 
 
 class Standing(StrEnum):
     """What the PSP says of a payment. Where we stand is a PaymentStatus; the two are not the same thing.
-    UNKNOWN: it was asked, and gave no answer that tells.
-    """
+    UNKNOWN: it was asked, and gave no answer that tells."""
 
     UNKNOWN = "unknown"
     OPEN = "open"
@@ -117,8 +117,7 @@ class Evidence:
 
     `payment_id` is our own id as the PSP echoes it; None when it echoes none. `standing` None says nothing of the
     status. `amount_minor` and `currency` are what the PSP thinks it collects. `incomplete` asks for an inquiry,
-    because this message tells only a part.
-    """
+    because this message tells only a part."""
 
     gateway: str
     livemode: bool
@@ -126,6 +125,7 @@ class Evidence:
     payment_id: str | None = None
     session_token: str | None = None
     intent_token: str | None = None
+    charge_token: str | None = None
     standing: Standing | None = None
     amount_minor: int | None = None
     currency: str | None = None
@@ -155,6 +155,8 @@ class EventKind(StrEnum):
     SUBSCRIPTION = "subscription"
     INVOICE = "invoice"
     INVOICE_PAYMENT = "invoice_payment"
+    ACCOUNT = "account"
+    PAYOUT = "payout"
     UNREADABLE = "unreadable"
     OTHER = "other"
 
@@ -168,7 +170,7 @@ class GatewayEvent:
     token: str
     type: str
     kind: EventKind
-    evidence: Evidence | BillingEvidence | None
+    evidence: Evidence | BillingEvidence | AccountHint | PayoutEvidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,7 @@ class Gateway(Protocol):
     name: str
     livemode: bool
     capabilities: Capabilities
+    connect: Connect
 
     @property
     def billing(self) -> Billing: ...

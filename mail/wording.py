@@ -90,6 +90,12 @@ _ENGLISH = Language(
             "Your subscription has ended",
             "Nothing more will be charged. You are welcome to come back to {merchant} at any time.",
         ),
+        MailKind.HOLD_DUE_SOON: Words(
+            "Please release or refund {amount} soon",
+            "Money has been held for long",
+            "The payment provider lets it be held no longer than this. Release or refund it before: else what its rule"
+            " says is done.",
+        ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "A webhook endpoint is disabled",
             "We have stopped sending to a webhook endpoint",
@@ -189,6 +195,12 @@ _GERMAN = Language(
             "Ihr Abonnement bei {merchant} ist beendet",
             "Ihr Abonnement ist beendet",
             "Es wird nichts mehr abgebucht. Bei {merchant} sind Sie jederzeit wieder willkommen.",
+        ),
+        MailKind.HOLD_DUE_SOON: Words(
+            "Bitte bald freigeben oder erstatten: {amount}",
+            "Geld liegt schon lange zurückgehalten",
+            "Länger als bis dahin lässt der Zahlungsanbieter es nicht liegen. Bitte geben Sie es vorher frei oder"
+            " erstatten Sie es: sonst geschieht, was die Regel dafür sagt.",
         ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "Ein Webhook-Endpunkt ist abgeschaltet",

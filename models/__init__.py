@@ -30,6 +30,7 @@ from models.plan import Interval, Plan, PlanPrice
 from models.posting import Posting, PostingKind
 from models.product import Price, Product, ProductKind
 from models.refund import IN_FLIGHT, REFUND_EDGES, Refund, RefundReason, RefundStatus
+from models.split import DeadlinePolicy, FeeBearer, Hold, Split, SplitRule
 from models.subscription import (
     ENTITLED,
     SUBSCRIPTION_EDGES,
@@ -39,6 +40,19 @@ from models.subscription import (
     SubscriptionStatus,
 )
 from models.transitions import IllegalMove, advance
+from models.vendor import (
+    PAYOUT_EDGES,
+    TRANSFER_EDGES,
+    VENDOR_EDGES,
+    BalanceSnapshot,
+    Payout,
+    PayoutStatus,
+    Share,
+    Transfer,
+    TransferStatus,
+    Vendor,
+    VendorStatus,
+)
 
 __all__ = [
     "ABOUT_SUBSCRIPTIONS",
@@ -55,23 +69,30 @@ __all__ = [
     "OPERATION_EDGES",
     "ORDER_EDGES",
     "PAYMENT_EDGES",
+    "PAYOUT_EDGES",
     "REFUND_EDGES",
     "SINGLE_VISIT",
     "SUBSCRIPTION_EDGES",
     "SUBSCRIPTION_ENDED",
     "TO_MERCHANT",
+    "TRANSFER_EDGES",
+    "VENDOR_EDGES",
     "ApiKey",
+    "BalanceSnapshot",
     "CaptureMethod",
     "Customer",
+    "DeadlinePolicy",
     "DeliveryStatus",
     "DisabledReason",
     "Dispute",
     "DisputeStatus",
     "Entitlement",
     "Event",
+    "FeeBearer",
     "FraudPolicy",
     "FraudWarning",
     "GatewayCustomer",
+    "Hold",
     "IdempotencyRecord",
     "IllegalMove",
     "InboxStatus",
@@ -95,6 +116,8 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentStatus",
+    "Payout",
+    "PayoutStatus",
     "Plan",
     "PlanPrice",
     "Posting",
@@ -108,8 +131,15 @@ __all__ = [
     "RefundStatus",
     "SavedMethod",
     "Scope",
+    "Share",
+    "Split",
+    "SplitRule",
     "Subscription",
     "SubscriptionStatus",
+    "Transfer",
+    "TransferStatus",
+    "Vendor",
+    "VendorStatus",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",

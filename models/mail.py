@@ -25,6 +25,7 @@ class MailKind(StrEnum):
     RENEWAL_FAILED = "renewal_failed"
     TRIAL_ENDING = "trial_ending"
     SUBSCRIPTION_CANCELED = "subscription_canceled"
+    HOLD_DUE_SOON = "hold_due_soon"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
@@ -34,6 +35,7 @@ TO_MERCHANT: frozenset[MailKind] = frozenset(
         MailKind.DISPUTE_OPENED,
         MailKind.DISPUTE_DUE_SOON,
         MailKind.PAYMENT_CONFLICTED,
+        MailKind.HOLD_DUE_SOON,
         MailKind.WEBHOOK_ENDPOINT_DISABLED,
     }
 )

@@ -52,6 +52,7 @@ class Order(Model):
     visit = fields.CharField(max_length=40, null=True)
     subscription_id = fields.CharField(max_length=40, null=True)
     billed_for = fields.CharField(max_length=60, null=True)
+    is_split = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "orders"

@@ -12,6 +12,8 @@ from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
 from schema.events.queries import EventQueries
+from schema.holds.mutations import HoldMutations
+from schema.holds.queries import HoldQueries
 from schema.invoices.queries import InvoiceQueries
 from schema.links.mutations import LinkMutations
 from schema.links.queries import LinkQueries
@@ -30,11 +32,17 @@ from schema.plans.queries import PlanQueries
 from schema.products.mutations import ProductMutations
 from schema.products.queries import ProductQueries
 from schema.scalars import SCALARS
+from schema.splits.mutations import SplitMutations
+from schema.splits.queries import SplitQueries
 from schema.subscriptions.live import SubscriptionLive
 from schema.subscriptions.mutations import SubscriptionMutations
 from schema.subscriptions.queries import SubscriptionQueries
 from schema.transport.limits import Limits
 from schema.transport.schema import Schema
+from schema.vendors.live import VendorLive
+from schema.vendors.mutations import VendorMutations
+from schema.vendors.queries import VendorQueries
+from schema.vendors.statement import StatementQueries
 
 
 @strawberry.type(description="What can be read.")
@@ -50,6 +58,10 @@ class Query(
     PlanQueries,
     SubscriptionQueries,
     InvoiceQueries,
+    VendorQueries,
+    StatementQueries,
+    SplitQueries,
+    HoldQueries,
     MailQueries,
     EventQueries,
     DeliveryQueries,
@@ -68,6 +80,9 @@ class Mutation(
     ProductMutations,
     PlanMutations,
     SubscriptionMutations,
+    VendorMutations,
+    SplitMutations,
+    HoldMutations,
     MailMutations,
     DeliveryMutations,
 ):
@@ -77,7 +92,7 @@ class Mutation(
 @strawberry.type(
     description="What can be followed: live status, each event once and in order, resumable from any cursor."
 )
-class LiveUpdates(OrderLive, PaymentLive, SubscriptionLive, EventLive):
+class LiveUpdates(OrderLive, PaymentLive, SubscriptionLive, VendorLive, EventLive):
     pass
 
 

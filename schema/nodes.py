@@ -38,6 +38,11 @@ READ_SCOPES = {
     "invoices": Scope.PAYMENTS_READ,
     "entitlements": Scope.PAYMENTS_READ,
     "events": Scope.EVENTS_READ,
+    "vendors": Scope.VENDORS_READ,
+    "split_rules": Scope.VENDORS_READ,
+    "holds": Scope.PAYMENTS_READ,
+    "transfers": Scope.PAYMENTS_READ,
+    "payouts": Scope.VENDORS_READ,
     "webhook_endpoints": Scope.WEBHOOKS_READ,
     "webhook_deliveries": Scope.WEBHOOKS_READ,
 }
@@ -47,6 +52,7 @@ READ_SCOPES = {
 def _types() -> dict[str, Any]:
     from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
+    from schema.holds.types import Hold
     from schema.invoices.types import Invoice
     from schema.links.types import PaymentLink
     from schema.mails.types import Mail
@@ -54,7 +60,9 @@ def _types() -> dict[str, Any]:
     from schema.payments.types import Dispute, Payment, Refund
     from schema.plans.types import Plan
     from schema.products.types import Product
+    from schema.splits.types import SplitRule
     from schema.subscriptions.types import Entitlement, Subscription
+    from schema.vendors.types import Payout, Transfer, Vendor
 
     return {
         "orders": Order,
@@ -71,6 +79,11 @@ def _types() -> dict[str, Any]:
         "invoices": Invoice,
         "entitlements": Entitlement,
         "events": Event,
+        "vendors": Vendor,
+        "split_rules": SplitRule,
+        "holds": Hold,
+        "transfers": Transfer,
+        "payouts": Payout,
         "webhook_endpoints": WebhookEndpoint,
         "webhook_deliveries": WebhookDelivery,
     }

@@ -93,6 +93,7 @@ class Town:
     base_url: str = field(init=False)
     sandbox_url: str = field(init=False)
     webhook_secret: str = field(init=False)
+    connect_secret: str = field(init=False)
     post_office: PostOffice = field(default_factory=lambda: PostOffice(free_port()))
     checker: Any = None
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
@@ -305,6 +306,9 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         town.webhook_secret = await endpoints.ensure(
             STRIPE_KEY, town.sandbox_url, f"{town.base_url}/webhooks/stripe", None
         )
+        town.connect_secret = await endpoints.ensure(
+            STRIPE_KEY, town.sandbox_url, f"{town.base_url}/webhooks/stripe/connect", None, connect=True
+        )
         await stack.enter_async_context(await town.post_office.start())
         url = await stack.enter_async_context(database_url(town.folder, name))
         settings = config.from_environment(_environment(town, port, url))
@@ -326,7 +330,7 @@ def _environment(town: Town, port: int, url: str) -> dict[str, str]:
         "DATABASE_URL": url,
         "STRIPE_SECRET_KEY": STRIPE_KEY,
         "STRIPE_PUBLISHABLE_KEY": "pk_test_town",
-        "STRIPE_WEBHOOK_SECRET": town.webhook_secret,
+        "STRIPE_WEBHOOK_SECRET": f"{town.webhook_secret},{town.connect_secret}",
         "STRIPE_API_BASE": town.sandbox_url,
         "SMTP_URL": f"smtp://127.0.0.1:{town.post_office.port}",
         "MAIL_FROM": "pay@town.example",

@@ -3,7 +3,9 @@
 from domain.inbox import Handlers
 from domain.invoices import apply as invoices
 from domain.payments import apply as payments
+from domain.payouts import observe as payouts
 from domain.subscriptions import apply as subscriptions
+from domain.vendors import inquire as vendors
 from gateways.base import EventKind
 
 HANDLERS: Handlers = {
@@ -11,4 +13,6 @@ HANDLERS: Handlers = {
     EventKind.SUBSCRIPTION: subscriptions.apply,
     EventKind.INVOICE: invoices.apply,
     EventKind.INVOICE_PAYMENT: invoices.apply_payment,
+    EventKind.ACCOUNT: vendors.take_hint,
+    EventKind.PAYOUT: payouts.observe,
 }

@@ -18,8 +18,12 @@ from workers.jobs import (
     close_links,
     inquire_due,
     inquire_subscriptions,
+    inquire_vendors,
+    mind_holds,
     perform_operations,
     retry_inbox,
+    settle_shares,
+    snapshot_balances,
 )
 from workers.mails import send_mails, send_reminders
 
@@ -31,6 +35,10 @@ JOBS = (
     inquire_subscriptions,
     alert_disputes,
     close_links,
+    settle_shares,
+    inquire_vendors,
+    mind_holds,
+    snapshot_balances,
     send_mails,
     send_reminders,
 )

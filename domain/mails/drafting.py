@@ -30,6 +30,7 @@ KINDS: Mapping[str, Sequence[MailKind]] = {
     "dispute.warning_needs_response": (MailKind.DISPUTE_OPENED,),
     "dispute.needs_response": (MailKind.DISPUTE_OPENED,),
     "dispute.due_soon": (MailKind.DISPUTE_DUE_SOON,),
+    "hold.due_soon": (MailKind.HOLD_DUE_SOON,),
     "webhook_endpoint.disabled": (MailKind.WEBHOOK_ENDPOINT_DISABLED,),
 }
 """The mails that each type of an order's events may cause; all other types cause none."""
@@ -148,7 +149,7 @@ def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
         "card": f"{method['brand']} {method['last4']}" if method.get("brand") and method.get("last4") else None,
         "outcome": data.get("to"),
         "reason": dispute["reason"] if dispute else data.get("reason"),
-        "due_by": due_by,
+        "due_by": due_by or data.get("due_by"),
         "conflict": data.get("conflict"),
         "endpoint": data.get("url"),
     }

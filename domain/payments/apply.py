@@ -15,6 +15,7 @@ from domain.payments.instruments import remember
 from domain.payments.writing import Writing, write
 from domain.refunds.observe import observe
 from domain.refunds.rows import NewRefund, Taken, refundable, reserve
+from domain.splits.follow import follow
 from gateways.base import Evidence, RefundStanding
 from kit import ids
 from kit.database.reading import decode_json, decode_time
@@ -56,10 +57,11 @@ class _Settlement:
 
 _LOCK = """
 SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.status, p.livemode, p.currency, p.amount_minor,
-       p.authorized_minor, p.captured_minor, p.refunded_minor, p.disputed_minor, p.fee_minor,
-       p.session_token, p.intent_token, p.checkout_url, p.expires_at, p.capture_before, p.next_action, p.method,
-       p.last_error, p.risk_level, p.conflict, p.saves_method, p.superseded_at, p.inquire_at, p.created_at,
-       o.status AS order_status, o.customer_id, o.version AS order_version, o.total_minor AS order_total_minor
+       p.authorized_minor, p.captured_minor, p.refunded_minor, p.disputed_minor, p.fee_minor, p.fee_currency,
+       p.session_token, p.intent_token, p.charge_token, p.checkout_url, p.expires_at, p.capture_before, p.next_action,
+       p.method, p.last_error, p.risk_level, p.conflict, p.saves_method, p.superseded_at, p.inquire_at, p.created_at,
+       o.status AS order_status, o.customer_id, o.version AS order_version, o.total_minor AS order_total_minor,
+       o.is_split
   FROM payments p JOIN orders o ON o.id = p.order_id WHERE {} FOR UPDATE OF o, p
 """
 _LOCK_BY_ID = _LOCK.format("p.id = $1")
@@ -82,6 +84,9 @@ async def apply(unit: Unit, evidence: Evidence, *, cause: Cause, now: datetime) 
     await _settle_order(unit, settlement, now)
     await _take_refunds(unit, settlement, evidence, now)
     await _take_disputes(unit, settlement, evidence, now)
+    if payment["is_split"] and writing.entries:
+        wanted = 0 if _unwanted(payment) else change.captured_by
+        await follow(unit, payment, writing, captured_by=wanted, now=now)
     if payment["saves_method"] and evidence.method_token and evidence.method and writing.payment_columns:
         await remember(unit, payment, evidence.method_token, evidence.method, now)
     if evidence.incomplete:
@@ -121,6 +126,7 @@ def _state(payment: dict[str, Any]) -> State:
         fee_minor=payment["fee_minor"],
         session_token=payment["session_token"],
         intent_token=payment["intent_token"],
+        charge_token=payment["charge_token"],
         checkout_url=payment["checkout_url"],
         expires_at=decode_time(payment["expires_at"]) if payment["expires_at"] else None,
         capture_before=decode_time(payment["capture_before"]) if payment["capture_before"] else None,

@@ -8,7 +8,8 @@ from typing import Any
 
 from gateways.base import BadEvent, EventKind, Evidence, GatewayEvent, Standing
 from gateways.billing import BillingEvidence
-from gateways.stripe import billing_events, evidence
+from gateways.connect import AccountHint, PayoutEvidence
+from gateways.stripe import billing_events, connect_evidence, evidence
 
 _log = logging.getLogger(__name__)
 _MISREAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, OSError)
@@ -70,15 +71,19 @@ def read(payload: str, gateway: str) -> GatewayEvent:
         at = datetime.fromtimestamp(made, UTC)
         if obj.get("livemode", livemode) != livemode:
             raise BadEvent("The event and what it tells of are of different modes.")
+        connected = event.get("account") is not None and kind in connect_evidence.LISTENED
         mode = obj.get("mode", "payment" if kind in LISTENED else "subscription")
     except BadEvent:
         raise
     except _MISREAD as error:
         raise BadEvent(f"The body is not an event of Stripe ({type(error).__name__}).") from error
     about: EventKind = EventKind.OTHER
-    found: Evidence | BillingEvidence | None = None
+    found: Evidence | BillingEvidence | AccountHint | PayoutEvidence | None = None
     try:
-        if mode == "payment" and kind in LISTENED:
+        if connected:
+            about, of_account = connect_evidence.LISTENED[kind]
+            found = of_account(event, at, gateway)
+        elif mode == "payment" and kind in LISTENED:
             facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
             about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)
         elif mode == "subscription" and kind in billing_events.LISTENED:

@@ -19,9 +19,11 @@ from gateways.base import (
     SessionRequest,
     SetupEvidence,
 )
+from gateways.connect import Connect
 from gateways.stripe import events, evidence, signature
 from gateways.stripe.billing import StripeBilling
 from gateways.stripe.capabilities import CAPABILITIES
+from gateways.stripe.connect import StripeConnect
 from gateways.stripe.errors import translated, wire
 
 NAME = "stripe"
@@ -51,6 +53,7 @@ class StripeGateway:
             http_client=self._http,
         )
         self.billing = StripeBilling(self._client)
+        self.connect: Connect = StripeConnect(self._client, NAME, livemode=self.livemode)
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         with translated():

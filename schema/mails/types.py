@@ -20,6 +20,7 @@ show(
     REFUND="To the payer: a refund succeeded, or failed.",
     PAID="To the merchant: an order has all of its money.",
     DISPUTE_OPENED="To the merchant: a bank contests a payment, or asks about it.",
+    HOLD_DUE_SOON="To the merchant: money has been held nearly as long as the PSP lets it be.",
     DISPUTE_DUE_SOON="To the merchant: a dispute awaits its answer, and the deadline is near.",
     RENEWAL_FAILED="To the customer: an invoice of a subscription could not be collected; with the way to pay it.",
     TRIAL_ENDING="To the customer: a trial ends, and what comes then.",

@@ -27,6 +27,7 @@ from schema.permissions import context_of, guarded
 from schema.scalars import CurrencyCode, Money, money_of
 
 if TYPE_CHECKING:
+    from schema.holds.types import Hold
     from schema.invoices.types import Invoice
     from schema.links.types import PaymentLink
 
@@ -203,6 +204,12 @@ class Order(Node):
         payments = self.read["payments"] if "payments" in self.read else await self._read("payments", info)
         taken = sum(payment.captured.amount_minor for payment in payments if not payment.superseded)
         return money_of(min(taken, self.total.amount_minor), self.currency)
+
+    @guarded(Scope.PAYMENTS_READ, description="What was captured under its split rules, by payment and split.")
+    async def holds(self, info: Info) -> list[Annotated["Hold", strawberry.lazy("schema.holds.types")]]:
+        from schema.holds.types import Hold
+
+        return [Hold.of(row) for row in await context_of(info).load.holds.load(self.id)]
 
     @guarded(*_MERCHANT, description="Who buys; null when nobody was named.")
     async def customer(self, info: Info) -> Customer | None:

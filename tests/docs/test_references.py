@@ -16,7 +16,7 @@ from domain import ledger
 from domain.mails import subscriptions
 from domain.mails.drafting import KINDS
 from domain.payments.fold import _RANKS
-from gateways.stripe import billing_events
+from gateways.stripe import billing_events, connect_evidence
 from gateways.stripe.events import LISTENED
 from models import (
     DisputeStatus,
@@ -24,10 +24,12 @@ from models import (
     MailKind,
     MailStatus,
     PaymentStatus,
+    PayoutStatus,
     PostingKind,
     RefundStatus,
     Scope,
     SubscriptionStatus,
+    VendorStatus,
 )
 from sandbox.stripe.cards import BY_NUMBER
 from schema.api import build_schema as our_schema
@@ -35,14 +37,17 @@ from schema.customers.mutations import CustomerErrorCode
 from schema.deliveries.mutations import WebhookErrorCode
 from schema.direct.mutations import DirectErrorCode
 from schema.disputes.mutations import DisputeErrorCode
+from schema.holds.mutations import HoldErrorCode
 from schema.links.mutations import PaymentLinkErrorCode
 from schema.mails.mutations import MailErrorCode
 from schema.orders.mutations import CheckoutErrorCode, OrderErrorCode
 from schema.payments.mutations import PaymentErrorCode
 from schema.plans.mutations import PlanErrorCode
 from schema.products.mutations import ProductErrorCode
+from schema.splits.mutations import SplitErrorCode
 from schema.subscriptions.mutations import SubscriptionErrorCode
 from schema.transport.errors import ErrorCode
+from schema.vendors.mutations import VendorErrorCode
 from tests.docs.pages import REPO, Block, Page, blocks, page, pages
 
 API = build_schema(our_schema(production=True).as_str())
@@ -160,6 +165,9 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "links": PaymentLinkErrorCode,
         "plans": PlanErrorCode,
         "subscriptions": SubscriptionErrorCode,
+        "vendors": VendorErrorCode,
+        "splits": SplitErrorCode,
+        "holds": HoldErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
     there: dict[str, set[str]] = {}
@@ -184,9 +192,11 @@ def test_every_root_field_is_told_of() -> None:
 
 def test_every_event_type_is_told() -> None:
     code = "\n".join(path.read_text() for path in REPO.glob("domain/**/*.py"))
-    subjects = "order|payment|refund|dispute|webhook_endpoint"
+    subjects = "order|payment|refund|dispute|webhook_endpoint|hold|transfer|vendor|payout"
     there = set(re.findall(rf'"((?:{subjects})\.[a-z_]+)"', code))
     there |= {f"payment.{status}" for status in PaymentStatus} | {"payment.updated", "payment.fee_known"}
+    there |= {f"vendor.{status}" for status in VendorStatus} | {"vendor.updated"}
+    there |= {f"payout.{status}" for status in PayoutStatus}
     there |= {f"refund.{status}" for status in RefundStatus} | {f"dispute.{status}" for status in DisputeStatus}
     told = set(re.findall(rf"`((?:{subjects})\.[a-z_]+)`", page("docs/first-payment.md").text))
     assert told == there, "docs/first-payment.md lists every type of event"
@@ -204,8 +214,8 @@ def test_every_event_type_of_subscriptions_is_told() -> None:
 
 def test_the_webhook_endpoint_is_told_as_the_gateway_wants_it() -> None:
     text = page("docs/production.md").text
-    told = [block.text.split() for block in page("docs/production.md").blocks("text") if "charge." in block.text]
-    assert told == [sorted({*LISTENED, *billing_events.LISTENED})], (
+    told = [block.text.split() for block in page("docs/production.md").blocks("text") if "updated" in block.text]
+    assert told == [sorted({*LISTENED, *billing_events.LISTENED}), sorted(connect_evidence.LISTENED)], (
         "docs/production.md lists the events that a webhook endpoint has to send"
     )
     assert f"`{stripe.api_version}`" in text
@@ -223,6 +233,7 @@ def test_the_ledger_is_told_as_it_is_posted() -> None:
     entries = [ledger.capture("p", "EUR", 1, 1), ledger.fee("p", "EUR", 1, 1)]
     entries += [ledger.refund(kind, "r", "p", "EUR", 1) for kind in refunds]
     entries += [ledger.dispute(kind, "d", "p", "EUR", 1, "1") for kind in disputes]
+    entries += [ledger.sharing(kind, "h", "EUR", 1, vendor_id="ven_…") for kind in ledger.VENDOR_ACCOUNTS]
     assert {entry.kind for entry in entries} == set(PostingKind)
     text = page("docs/money.md").text
     told = {row[0]: (row[2], row[3]) for row in rows(text, 4) if not row[3][0].isdigit()}

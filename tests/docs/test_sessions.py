@@ -58,6 +58,7 @@ QUIET = (
     "docs/production.md",
     *("docs/recipes/charity.md", "docs/recipes/services.md", "docs/recipes/payment-link.md"),
     *("docs/recipes/wholesale.md", "docs/recipes/crm.md"),
+    *("docs/recipes/marketplace.md", "docs/recipes/photo-shoot.md", "docs/recipes/truck-hire.md"),
 )
 DISTURBING = ("docs/disputes.md", "docs/sandbox.md", "docs/webhooks-and-reconciliation.md")
 

@@ -31,7 +31,9 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 INDEXES = {
     *("uq_payments_live", "ix_payments_inquire", "ix_refunds_ask", "ix_webhook_events_retry", "ix_events_unsequenced"),
     *("uq_operations_reserved", "ix_operations_ask", "ix_mails_try", "uq_orders_visit", "ix_payment_links_remind"),
-    *("ix_payment_links_closes", "ix_webhook_endpoints_due", "ix_webhook_deliveries_due"),
+    *("ix_payment_links_closes", "ix_webhook_endpoints_due", "ix_webhook_deliveries_due", "uq_transfers_reserved"),
+    *("ix_vendors_inquire", "ix_holds_due", "ix_shares_ask", "ix_shares_unsettled", "ix_shares_netted"),
+    *("ix_postings_vendor", "ix_postings_shared"),
     *("uq_orders_billed", "ix_subscriptions_inquire"),
 }
 CHECKS = {
