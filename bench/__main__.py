@@ -26,6 +26,7 @@ from bench.parts import (
     memory,
     operations,
     pages,
+    splits,
     subscribers,
     webhooks,
 )
@@ -40,6 +41,7 @@ PARTS: Parts = {
     "operations": operations.measure,
     "deliveries": deliveries.measure,
     "pages": pages.measure,
+    "splits": splits.measure,
     "subscribers": subscribers.measure,
     "memory": memory.measure,
 }
