@@ -27,6 +27,7 @@ from bench.parts import (
     operations,
     pages,
     renewals,
+    splits,
     subscribers,
     webhooks,
 )
@@ -42,6 +43,7 @@ PARTS: Parts = {
     "renewals": renewals.measure,
     "deliveries": deliveries.measure,
     "pages": pages.measure,
+    "splits": splits.measure,
     "subscribers": subscribers.measure,
     "memory": memory.measure,
 }

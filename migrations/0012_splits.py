@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 "table": "balance_snapshots",
                 "app": "models",
                 "unique_together": (("vendor_id", "currency", "account", "upto_id"),),
+                "indexes": [Index(fields=["vendor_id", "upto_id"])],
                 "pk_attr": "id",
                 "table_description": "balance_snapshots",
             },

@@ -212,4 +212,5 @@ class BalanceSnapshot(Model):
     class Meta:
         table = "balance_snapshots"
         table_description = "balance_snapshots"
+        indexes = (("vendor_id", "upto_id"),)
         unique_together = (("vendor_id", "currency", "account", "upto_id"),)

@@ -25,6 +25,7 @@ class Sizes:
     subscribers: int = 2_000
     followers: int = 1_000
     latency_events: int = 200
+    vendor_postings: int = 1_000_000
 
 
 QUICK = Sizes(
@@ -42,6 +43,7 @@ QUICK = Sizes(
     subscribers=40,
     followers=20,
     latency_events=10,
+    vendor_postings=20_000,
 )
 LONG = Sizes(rounds=9, remembered_lifecycles=20_000, renewals=10_000)
 

@@ -1,8 +1,8 @@
 """What vendors' accounts hold, from the ledger only: the newest snapshot, and the postings since."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +13,14 @@ from kit.database.unit import Unit, unit_of_work
 
 _SETTLED = timedelta(hours=1)
 """A posting's number is given when it is written, and seen when it is committed: after this long, none is missing."""
-_CHUNK, _WORTH_IT = 5_000, 1_000
-"""How many postings are looked at at once, and from how many new ones on a vendor gets another snapshot."""
+_CHUNK, _WORTH_IT, _AT_ONCE = 5_000, 1_000, 100
+"""How many postings are looked at in one transaction, from how many new ones on a vendor gets another snapshot, and
+how many vendors are summed up by one statement."""
 _CURSOR = ""
 """The snapshot without a vendor says how far was looked."""
+_LAST = 2**62
 
-Row = Mapping[str, Any]
+Fetch = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +38,33 @@ class Balance:
     negative_minor: int
 
 
+@dataclass(slots=True)
+class _Sums:
+    """A vendor's accounts by currency and name, debits less credits, and how many postings came since its snapshot."""
+
+    upto_id: int = 0
+    accounts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    since: int = 0
+
+
 async def balances(vendor_ids: Sequence[str], merchant_id: str) -> list[Balance]:
-    """Those of several of the merchant's vendors, by vendor and currency; one statement, whatever their past."""
-    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for row in await reading.fetch(_BALANCES, merchant_id, list(vendor_ids)):
-        found[row["vendor_id"], row["currency"]][row["account"]] += int(row["amount"])
-    return [_balance(*key, accounts) for key, accounts in sorted(found.items())]
+    """Those of several of the merchant's vendors, by vendor and currency; three statements, whatever their past."""
+    owned = await reading.fetch(
+        "SELECT id FROM vendors WHERE merchant_id = $1 AND id = ANY($2) ORDER BY id", merchant_id, list(vendor_ids)
+    )
+    sums = await _sums(reading.fetch, [row["id"] for row in owned])
+    found = []
+    for vendor_id, each in sums.items():
+        for currency in sorted({currency for currency, _ in each.accounts}):
+            accounts = {name: amount for (of, name), amount in each.accounts.items() if of == currency}
+            found.append(_balance(vendor_id, currency, Counter(accounts)))
+    return found
 
 
 async def opening(vendor_id: str, currency: str, before: datetime) -> Counter[str]:
     """What the vendor's accounts held just before a time, debits less credits. The caller knows whose vendor it is."""
-    rows = await reading.fetch(_OPENING, vendor_id, currency, before)
-    return Counter({row["account"]: int(row["amount"]) for row in rows})
+    sums = await _sums(reading.fetch, [vendor_id], before=before)
+    return Counter({name: amount for (of, name), amount in sums[vendor_id].accounts.items() if of == currency})
 
 
 def _balance(vendor_id: str, currency: str, accounts: Mapping[str, int]) -> Balance:
@@ -65,38 +82,46 @@ def _balance(vendor_id: str, currency: str, accounts: Mapping[str, int]) -> Bala
     )
 
 
-_ACCOUNT = "substr({0}, 1, length({0}) - length(p.vendor_id) - 1)"
-_MOVES = f"""
-SELECT p.vendor_id, p.currency, {_ACCOUNT.format("p.debit")} AS account, p.amount_minor AS amount
-  FROM known JOIN postings p ON p.vendor_id = known.vendor_id AND p.id > known.upto_id
- WHERE p.debit LIKE '%:' || p.vendor_id{{0}}
-UNION ALL
-SELECT p.vendor_id, p.currency, {_ACCOUNT.format("p.credit")}, -p.amount_minor
-  FROM known JOIN postings p ON p.vendor_id = known.vendor_id AND p.id > known.upto_id
- WHERE p.credit LIKE '%:' || p.vendor_id{{0}}
-UNION ALL
-SELECT b.vendor_id, b.currency, b.account, b.amount_minor
-  FROM known JOIN balance_snapshots b ON b.vendor_id = known.vendor_id AND b.upto_id = known.upto_id
-"""  # noqa: S608 - only our own text
-_SUM = "SELECT vendor_id, currency, account, CAST(SUM(amount) AS BIGINT) AS amount FROM ({0}) AS moves{1}"
-_BY = " GROUP BY vendor_id, currency, account"
-_UPTO = "COALESCE((SELECT MAX(n.upto_id) FROM balance_snapshots n WHERE n.vendor_id = {0}{1}), 0) AS upto_id"
-_BALANCES = f"""WITH known AS (
-  SELECT v.id AS vendor_id, {_UPTO.format("v.id", "")} FROM vendors v WHERE v.merchant_id = $1 AND v.id = ANY($2)
-) {_SUM.format(_MOVES.format(""), _BY)}"""  # noqa: S608 - only our own text
-_OPENING = f"""WITH known AS (
-  SELECT CAST($1 AS TEXT) AS vendor_id, {_UPTO.format("$1", " AND n.taken_at <= $3")}
-) {_SUM.format(_MOVES.format(" AND p.posted_at < $3"), " WHERE currency = $2" + _BY)}"""
-_TAKE = f"""WITH known AS (
-  SELECT each.vendor_id, {_UPTO.format("each.vendor_id", "")}
-    FROM (SELECT DISTINCT vendor_id FROM postings WHERE vendor_id IS NOT NULL AND id > $1 AND id <= $2) AS each
-), worth AS (
-  SELECT known.vendor_id FROM known JOIN postings p ON p.vendor_id = known.vendor_id
-     AND p.id > known.upto_id AND p.id <= $2 GROUP BY known.vendor_id HAVING count(*) >= {_WORTH_IT}
-)
-INSERT INTO balance_snapshots (vendor_id, currency, account, upto_id, amount_minor, taken_at)
-SELECT vendor_id, currency, account, CAST($2 AS BIGINT), CAST(SUM(amount) AS BIGINT), $3::timestamptz
-  FROM ({_MOVES.format(" AND p.id <= $2")}) AS moves WHERE vendor_id IN (SELECT vendor_id FROM worth){_BY}"""  # noqa: S608 - only our own text
+async def _sums(
+    fetch: Fetch, vendor_ids: Sequence[str], *, before: datetime | None = None, upto_id: int = _LAST
+) -> dict[str, _Sums]:
+    """The vendors' accounts, as of a time if one is given, up to a posting."""
+    sums = {vendor_id: _Sums() for vendor_id in vendor_ids}
+    if not sums:
+        return sums
+    for row in await fetch(_NEWEST, list(vendor_ids), before):
+        known = sums[row["vendor_id"]]
+        known.upto_id = row["upto_id"]
+        known.accounts[row["currency"], row["account"]] += row["amount_minor"]
+    timed = f"AND posted_at < ${len(sums) + 1}" if before else ""
+    moves = " UNION ALL ".join(_moves(n, each.upto_id, upto_id, timed) for n, each in enumerate(sums.values(), 1))
+    for row in await fetch(moves, *sums, *([before] if before else [])):
+        _add(sums[row["vendor_id"]], row)
+    return sums
+
+
+def _add(sums: _Sums, row: Mapping[str, Any]) -> None:
+    sums.since += int(row["n"])
+    for account, amount in ((row["debit"], int(row["amount"])), (row["credit"], -int(row["amount"]))):
+        name, _, vendor_id = account.partition(":")
+        if vendor_id == row["vendor_id"]:
+            sums.accounts[row["currency"], name] += amount
+
+
+_NEWEST = """
+SELECT b.vendor_id, b.currency, b.account, b.amount_minor, b.upto_id FROM balance_snapshots b JOIN (
+  SELECT v.id, (SELECT MAX(n.upto_id) FROM balance_snapshots n
+                 WHERE n.vendor_id = v.id AND ($2::timestamptz IS NULL OR n.taken_at <= $2)) AS upto_id
+    FROM vendors v WHERE v.id = ANY($1)) AS newest ON b.vendor_id = newest.id AND b.upto_id = newest.upto_id
+"""
+
+
+def _moves(number: int, since_id: int, upto_id: int, timed: str) -> str:
+    """One vendor's, so that it is planned for this vendor, with bounds that the planner sees: for the average vendor,
+    and for any bounds, it may read the whole table."""
+    return f"""SELECT vendor_id, currency, debit, credit, count(*) AS n, CAST(SUM(amount_minor) AS BIGINT) AS amount
+                 FROM postings WHERE vendor_id = ${number} AND id > {since_id} AND id <= {upto_id} {timed}
+                GROUP BY vendor_id, currency, debit, credit"""  # noqa: S608 - numbers of ours
 
 
 async def take_snapshots(now: datetime) -> None:
@@ -116,15 +141,42 @@ async def _take(unit: Unit, now: datetime) -> bool:
     )
     if last is None or decode_time(last["posted_at"]) > now - _SETTLED:
         return False
-    await unit.execute(_TAKE, since, last["id"], now)
-    if cursor:
-        await unit.execute("UPDATE balance_snapshots SET upto_id = $2 WHERE vendor_id = $1", _CURSOR, last["id"])
-    else:
-        await unit.execute(
-            """INSERT INTO balance_snapshots (vendor_id, currency, account, upto_id, amount_minor, taken_at)
-               VALUES ($1, $1, $1, $2, 0, $3)""",
-            _CURSOR,
-            last["id"],
-            now,
-        )
+    busy = await unit.fetch(
+        "SELECT DISTINCT vendor_id FROM postings WHERE vendor_id IS NOT NULL AND id > $1 AND id <= $2 ORDER BY 1",
+        since,
+        last["id"],
+    )
+    for first in range(0, len(busy), _AT_ONCE):
+        some = [row["vendor_id"] for row in busy[first : first + _AT_ONCE]]
+        await _keep(unit, await _sums(unit.fetch, some, upto_id=last["id"]), last["id"], now)
+    await _look_on(unit, cursor is None, last["id"], now)
     return True
+
+
+async def _keep(unit: Unit, sums: Mapping[str, _Sums], upto_id: int, now: datetime) -> None:
+    for vendor_id, each in sums.items():
+        if each.since >= _WORTH_IT:
+            for (currency, account), amount_minor in sorted(each.accounts.items()):
+                await _insert(unit, vendor_id, currency, account, upto_id, amount_minor, now)
+
+
+async def _look_on(unit: Unit, is_first: bool, upto_id: int, now: datetime) -> None:
+    if is_first:
+        await _insert(unit, _CURSOR, "", "", upto_id, 0, now)
+    else:
+        await unit.execute("UPDATE balance_snapshots SET upto_id = $2 WHERE vendor_id = $1", _CURSOR, upto_id)
+
+
+async def _insert(
+    unit: Unit, vendor_id: str, currency: str, account: str, upto_id: int, amount_minor: int, now: datetime
+) -> None:
+    await unit.execute(
+        """INSERT INTO balance_snapshots (vendor_id, currency, account, upto_id, amount_minor, taken_at)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        vendor_id,
+        currency,
+        account,
+        upto_id,
+        amount_minor,
+        now,
+    )
