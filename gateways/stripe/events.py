@@ -55,6 +55,12 @@ LISTENED: Mapping[str, _Facts] = {
 }
 
 
+def _is_an_invoices(kind: str, obj: Mapping[str, Any]) -> bool:
+    """Whether it tells of an intent that names no payment of ours: the invoice's messages and the charge's tell all of
+    it, and of anybody else's nothing is to be known."""
+    return kind.startswith("payment_intent.") and not (obj.get("metadata") or {}).get(evidence.PAYMENT_KEY)
+
+
 def _is_name(value: object, limit: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= limit and value.isascii() and value.isprintable()
 
@@ -78,7 +84,7 @@ def read(payload: str, gateway: str) -> GatewayEvent:
     about: EventKind = EventKind.OTHER
     found: Evidence | BillingEvidence | None = None
     try:
-        if mode == "payment" and kind in LISTENED:
+        if mode == "payment" and kind in LISTENED and not _is_an_invoices(kind, obj):
             facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
             about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)
         elif mode == "subscription" and kind in billing_events.LISTENED:
