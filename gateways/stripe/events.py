@@ -56,9 +56,10 @@ LISTENED: Mapping[str, _Facts] = {
 
 
 def _is_an_invoices(kind: str, obj: Mapping[str, Any]) -> bool:
-    """Whether it tells of an intent that names no payment of ours: the invoice's messages and the charge's tell all of
-    it, and of anybody else's nothing is to be known."""
-    return kind.startswith("payment_intent.") and not (obj.get("metadata") or {}).get(evidence.PAYMENT_KEY)
+    """Whether it tells how money comes in that names no payment of ours: an invoice's, of which the invoice's own
+    messages tell, and the inquiry that follows them at once; or none of ours."""
+    coming = kind.startswith("payment_intent.") or kind in {"charge.succeeded", "charge.failed"}
+    return coming and not (obj.get("metadata") or {}).get(evidence.PAYMENT_KEY)
 
 
 def _is_name(value: object, limit: int) -> bool:
