@@ -13,8 +13,8 @@ PLAN_FIELDS = f"id name description archivedAt metadata {{ key value }} price {P
 LINE = f"{{ description quantity amount {MONEY} periodStart periodEnd proration }}"
 INVOICE_FIELDS = f"""
   id number status reason lines {LINE} subtotal {MONEY} tax {MONEY} total {MONEY} amountDue {MONEY} amountPaid {MONEY}
-  balanceBefore {MONEY} balanceAfter {MONEY} attemptCount nextAttemptAt periodStart periodEnd issuedAt paidAt paymentUrl
-  pageUrl subscriptionId order {{ id status reference total {MONEY} }}
+  amountRefunded {MONEY} balanceBefore {MONEY} balanceAfter {MONEY} attemptCount nextAttemptAt periodStart periodEnd
+  issuedAt paidAt paymentUrl pageUrl subscriptionId order {{ id status reference total {MONEY} }}
 """
 SUBSCRIPTION_FIELDS = f"""
   id status quantity version currentPeriodStart currentPeriodEnd trialEnd cancelAtPeriodEnd cancelAt pausedUntil

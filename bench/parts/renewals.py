@@ -1,17 +1,20 @@
-"""The renewal hour: a renewal's messages, drained, next to those of an ordinary payment."""
+"""The renewal hour: a renewal's messages, drained, next to those of an ordinary payment, and to the whole life of one:
+a renewal has its order made by the messages, too."""
 
 import json
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from bench import load, seed, story
-from bench.parts import Log, Sizes
+from bench.parts import Log, Sizes, lifecycles
 from bench.report import Figure, rate
 from bench.stage import BenchError, Program, Stage
+from bench.story import Opened
 from kit import ids
 
 _PLAN = """mutation ($input: PlanCreateInput!) {
@@ -38,11 +41,12 @@ SELECT s, $4, c, $5, $6, 1, 'active', 'stripe', false, '{}', t, 'si_' || t, $7, 
 
 
 async def measure(stage: Stage, sizes: Sizes, log: Log) -> list[Figure]:
-    """Both with all of their messages, in turns, over sixteen connections."""
-    rates: dict[str, list[float]] = {"renewals": [], "payments": []}
+    """All with all of their messages, in turns, over sixteen connections."""
+    rates: dict[str, list[float]] = {"renewals": [], "payments": [], "lives": []}
     async with stage.database() as url, stage.sandbox() as psp, stage.serve(url, psp.url) as ours:
-        payment = await _payment(ours, psp, stage.keys[0])
-        plan, renewal = await _renewal(ours, psp, stage.keys[0])
+        key = stage.keys[0]
+        payment = await _payment(ours, psp, key)
+        plan, renewal = await _renewal(ours, psp, key)
         for number in range(sizes.rounds + 1):
             bodies = {
                 "payments": await _payments(url, stage.merchant_id, payment, sizes.renewals),
@@ -54,10 +58,17 @@ async def measure(stage: Stage, sizes: Sizes, log: Log) -> list[Figure]:
                 if number:  # the first round warms up
                     rates[name].append(per_second)
                 log.say(f"renewals {number}/{sizes.rounds}: {name} {per_second:.0f}/s, {run.per_second:.0f} messages/s")
+            lives = await lifecycles.run(ours.port, sizes.lifecycles, partial(story.open_one, key=key), payment.told)
+            if number:
+                rates["lives"].append(lives)
+            log.say(f"renewals {number}/{sizes.rounds}: whole payments {lives:.0f}/s")
         await _check(url, (sizes.rounds + 1) * sizes.renewals)
         count = (sizes.rounds + 1) * sizes.renewals
         log.note(f"The API holds {ours.resident_kib() / 1024:.0f} MiB after {count} renewals.")
-    return [rate("renewals", rates["renewals"], rates["payments"], "ordinary payments, with their messages")]
+    return [
+        rate("renewals", rates["renewals"], rates["payments"], "ordinary payments, with their messages"),
+        rate("renewals", rates["renewals"], rates["lives"], "ordinary payments, from their order on"),
+    ]
 
 
 async def _payment(ours: Program, psp: Program, key: str) -> "Sample":
@@ -99,6 +110,10 @@ class Sample:
         """The newest message of each type."""
         listed = [(await _get(psp, f"/v1/events?type={kind}&limit=1"))["data"][0] for kind in types]
         return cls(listed, names)
+
+    def told(self, opened: Opened) -> list[bytes]:
+        """The signed messages about another payment."""
+        return [story.signed(one) for one in self.about((opened.order_id, opened.payment_id, opened.session_token))]
 
     def about(self, names: Sequence[str]) -> list[bytes]:
         """The messages as they would be about another one."""

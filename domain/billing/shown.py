@@ -49,6 +49,7 @@ class Billed:
     total_minor: int
     due_minor: int
     paid_minor: int
+    refunded_minor: int
     balance_before_minor: int
     balance_after_minor: int
     issued_at: datetime
@@ -96,7 +97,9 @@ async def invoice(invoice_id: str) -> Billed | None:
     row = await reading.fetch_one(
         """SELECT m.name AS merchant_name, s.livemode, i.number, i.status, c.name, c.email, p.name AS plan_name,
                   i.currency, i.lines, i.subtotal_minor, i.tax_minor, i.total_minor, i.due_minor, i.paid_minor,
-                  i.balance_before_minor, i.balance_after_minor, i.issued_at, i.paid_at, i.payment_url
+                  i.balance_before_minor, i.balance_after_minor, i.issued_at, i.paid_at, i.payment_url,
+                  (SELECT CAST(COALESCE(SUM(refunded_minor), 0) AS BIGINT) FROM payments p
+                    WHERE p.order_id = i.order_id) AS refunded_minor
              FROM invoices i JOIN subscriptions s ON s.id = i.subscription_id JOIN merchants m ON m.id = i.merchant_id
              JOIN customers c ON c.id = i.customer_id JOIN plans p ON p.id = s.plan_id
             WHERE i.id = $1""",

@@ -156,29 +156,26 @@ async def _insert(
         else await session_request(unit, start, locked, payment_id, own_page, now)
     )
     await orders.supersede(unit, start.order_id, now)
-    created = await rows.insert(
-        unit,
-        NewPayment(
-            payment_id=payment_id,
-            merchant_id=start.merchant_id,
-            order_id=start.order_id,
-            gateway=start.gateway,
-            livemode=start.livemode,
-            recurrence=start.recurrence,
-            capture_method=start.capture_method,
-            currency=order["currency"],
-            amount_minor=amount_minor,
-            request=request.to_json(),
-            saves_method=start.instrument.save if start.instrument else None,
-            asked_at=now,
-            inquire_at=now + ask.LEASE,
-        ),
-        now,
+    payment = NewPayment(
+        payment_id=payment_id,
+        merchant_id=start.merchant_id,
+        order_id=start.order_id,
+        gateway=start.gateway,
+        livemode=start.livemode,
+        recurrence=start.recurrence,
+        capture_method=start.capture_method,
+        currency=order["currency"],
+        amount_minor=amount_minor,
+        request=request.to_json(),
+        saves_method=start.instrument.save if start.instrument else None,
+        asked_at=now,
+        inquire_at=now + ask.LEASE,
     )
+    await unit.insert("payments", rows.row_of(payment, now))
     await unit.execute("UPDATE orders SET version = version + 1, updated_at = $2 WHERE id = $1", start.order_id, now)
     await events.append(
         unit,
-        [created],
+        [rows.created(payment)],
         merchant_id=start.merchant_id,
         subject_id=start.order_id,
         version=order["version"],

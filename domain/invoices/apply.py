@@ -46,11 +46,9 @@ async def apply(unit: Unit, evidence: InvoiceEvidence, *, cause: Cause, now: dat
 
 async def apply_payment(unit: Unit, evidence: InvoicePaymentEvidence, *, cause: Cause, now: datetime) -> None:
     """Takes in money that came for an invoice. Raises NotYetKnown while the invoice is not."""
-    subscription_id = await rows.subscription_of(unit, evidence.gateway, evidence.invoice_token)
-    if subscription_id is None:
+    subscription = await lock(unit, "invoice", evidence.gateway, evidence.invoice_token)
+    if subscription is None:
         raise NotYetKnown("No invoice of ours has this token yet.", ours=False)
-    subscription = await lock(unit, "id", subscription_id)
-    assert subscription is not None
     invoice = await rows.find(unit, evidence.gateway, evidence.invoice_token)
     assert invoice is not None
     if evidence.livemode != subscription["livemode"] or evidence.currency != invoice["currency"] or evidence.account:

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from domain import events
+from domain import events, ledger
 from domain.events import Cause, NewEvent
 from domain.invoices import rows
 from domain.payments import cadence
-from domain.payments.apply import apply
+from domain.payments import rows as payments
+from domain.payments.apply import apply, settle
 from domain.payments.rows import NewPayment
-from domain.payments.rows import insert as insert_payment
 from gateways.base import Evidence, Standing
 from gateways.billing import InvoicePayment
 from kit import ids
 from kit.database.unit import Unit
-from models import CaptureMethod, InvoiceReason, LineItem, OrderStatus, Recurrence
+from models import CaptureMethod, InvoiceReason, OrderStatus, Recurrence
 
 Row = dict[str, Any]
 _PERIODS = frozenset({InvoiceReason.START, InvoiceReason.RENEWAL})
@@ -33,45 +33,34 @@ async def collect(
     found = await _found(unit, subscription, billed_for, payment)
     if found["known"] or payment.amount_minor <= 0:
         return
-    payment_id = ids.new("pay", now)
+    new = _new_payment(subscription, invoice, payment, found["order_id"] or ids.new("ord", now), now)
+    evidence = _evidence(subscription, invoice, payment, new.payment_id)
     if found["order_id"]:
-        order_id, version, news = found["order_id"], await _lock(unit, found["order_id"]), list[NewEvent]()
+        await _add(unit, new, evidence, cause, now)
     else:
-        version, total = 0, max(invoice["due_minor"], payment.amount_minor)
-        order_id, news = await _new_order(unit, subscription, invoice, billed_for, total, now)
-    news.append(
-        await insert_payment(
-            unit,
-            NewPayment(
-                payment_id=payment_id,
-                merchant_id=subscription["merchant_id"],
-                order_id=order_id,
-                gateway=subscription["gateway"],
-                livemode=subscription["livemode"],
-                recurrence=Recurrence.RECC,
-                capture_method=CaptureMethod.AUTOMATIC,
-                currency=invoice["currency"],
-                amount_minor=payment.amount_minor,
-                request={"invoice_id": invoice["id"]},
-                intent_token=payment.intent_token,
-                inquire_at=now + cadence.FEE_SOON,
-            ),
-            now,
-        )
-    )
-    await events.append(
-        unit,
-        news,
-        merchant_id=subscription["merchant_id"],
-        subject_id=order_id,
-        version=version,
-        cause=cause,
-        now=now,
-    )
-    await apply(unit, _evidence(subscription, invoice, payment, payment_id), cause=cause, now=now)
+        await _begin(unit, subscription, invoice | {"billed_for": billed_for}, new, evidence, cause, now)
     if invoice["order_id"] is None:
-        invoice["order_id"] = order_id
-        await rows.update(unit, invoice["id"], {"order_id": order_id}, now)
+        invoice["order_id"] = new.order_id
+        await rows.update(unit, invoice["id"], {"order_id": new.order_id}, now)
+
+
+def _new_payment(
+    subscription: Mapping[str, Any], invoice: Row, payment: InvoicePayment, order_id: str, now: datetime
+) -> NewPayment:
+    return NewPayment(
+        payment_id=ids.new("pay", now),
+        merchant_id=subscription["merchant_id"],
+        order_id=order_id,
+        gateway=subscription["gateway"],
+        livemode=subscription["livemode"],
+        recurrence=Recurrence.RECC,
+        capture_method=CaptureMethod.AUTOMATIC,
+        currency=invoice["currency"],
+        amount_minor=payment.amount_minor,
+        request={"invoice_id": invoice["id"]},
+        intent_token=payment.intent_token,
+        inquire_at=now + cadence.FEE_SOON,
+    )
 
 
 def _evidence(
@@ -106,46 +95,79 @@ async def _found(
     return row
 
 
-async def _lock(unit: Unit, order_id: str) -> int:
-    """The order's version, which the new payment's event moves on."""
-    row = await unit.fetch_one("SELECT version FROM orders WHERE id = $1 FOR UPDATE", order_id)
-    assert row is not None
-    await unit.execute("UPDATE orders SET version = version + 1 WHERE id = $1", order_id)
-    return int(row["version"])
+async def _add(unit: Unit, new: NewPayment, evidence: Evidence, cause: Cause, now: datetime) -> None:
+    """One more payment of an order that is there."""
+    order = await unit.fetch_one("SELECT version FROM orders WHERE id = $1 FOR UPDATE", new.order_id)
+    assert order is not None
+    await unit.insert("payments", payments.row_of(new, now))
+    await unit.execute("UPDATE orders SET version = version + 1 WHERE id = $1", new.order_id)
+    await _tell(unit, new, [payments.created(new)], order["version"], cause, now)
+    await apply(unit, evidence, cause=cause, now=now)
 
 
-async def _new_order(
-    unit: Unit, subscription: Mapping[str, Any], invoice: Mapping[str, Any], billed_for: str, total: int, now: datetime
-) -> tuple[str, list[NewEvent]]:
-    """The order of the invoice's period, or of the invoice; its version counts the payment's event, too."""
-    order_id = ids.new("ord", now)
-    await unit.execute(
-        """INSERT INTO orders (id, merchant_id, customer_id, status, currency, total_minor, version, reference,
-                               metadata, subscription_id, billed_for, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, 2, $7, $8, $9, $10, $11, $11)""",
-        order_id,
-        subscription["merchant_id"],
-        subscription["customer_id"],
-        OrderStatus.OPEN.value,
-        invoice["currency"],
-        total,
-        invoice["number"],
-        {},
-        subscription["id"],
-        billed_for,
-        now,
+async def _begin(
+    unit: Unit,
+    subscription: Mapping[str, Any],
+    invoice: Row,
+    new: NewPayment,
+    evidence: Evidence,
+    cause: Cause,
+    now: datetime,
+) -> None:
+    """The order of the invoice's period, or of the invoice, with its payment: written once, as the door leaves it."""
+    order, payment = _order(subscription, invoice, new, now), payments.row_of(new, now)
+    settled = await settle(unit, payment | payments.beside(order), evidence, now)
+    facts = {"total_minor": order["total_minor"], "currency": order["currency"]}
+    facts |= {"subscription_id": subscription["id"], "invoice_id": invoice["id"]}
+    news = [NewEvent(type="order.created", data=facts), payments.created(new), *settled.news]
+    await unit.insert("orders", order | settled.order_columns | {"version": len(news)})
+    await unit.insert("line_items", *_items(invoice, order, now))
+    await unit.insert("payments", payment | settled.payment_columns)
+    await _tell(unit, new, news, 0, cause, now)
+    await ledger.post(unit, settled.entries, merchant_id=new.merchant_id, now=now)
+
+
+def _order(subscription: Mapping[str, Any], invoice: Row, new: NewPayment, now: datetime) -> Row:
+    return {
+        "id": new.order_id,
+        "merchant_id": new.merchant_id,
+        "customer_id": subscription["customer_id"],
+        "status": OrderStatus.OPEN,
+        "currency": invoice["currency"],
+        "total_minor": max(invoice["due_minor"], new.amount_minor),
+        "version": 0,
+        "reference": invoice["number"],
+        "metadata": {},
+        "subscription_id": subscription["id"],
+        "billed_for": invoice["billed_for"],
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+async def _tell(
+    unit: Unit, new: NewPayment, news: Sequence[NewEvent], version: int, cause: Cause, now: datetime
+) -> None:
+    await events.append(
+        unit,
+        news,
+        merchant_id=new.merchant_id,
+        subject_id=new.order_id,
+        version=version,
+        cause=cause,
+        now=now,
     )
-    await LineItem.bulk_create(
-        [
-            LineItem(id=ids.new("li", now), order_id=order_id, position=position, **item)
-            for position, item in enumerate(_items(invoice, total), 1)
-        ]
-    )
-    facts = {"total_minor": total, "currency": invoice["currency"], "subscription_id": subscription["id"]}
-    return order_id, [NewEvent(type="order.created", data={**facts, "invoice_id": invoice["id"]})]
 
 
-def _items(invoice: Mapping[str, Any], total_minor: int) -> Sequence[dict[str, Any]]:
+def _items(invoice: Row, order: Row, now: datetime) -> Sequence[Row]:
+    shown = _shown(invoice, order["total_minor"])
+    return [
+        {"id": ids.new("li", now), "order_id": order["id"], "position": position, **item}
+        for position, item in enumerate(shown, 1)
+    ]
+
+
+def _shown(invoice: Row, total_minor: int) -> Sequence[Row]:
     """The invoice's rows where they make up what was collected; with credits, taxes or a balance it is one row."""
     lines = [line for line in invoice["lines"] if line["amount_minor"]]
     if min((line["amount_minor"] for line in lines), default=0) > 0 and _sum(lines) == total_minor:

@@ -43,12 +43,6 @@ async def find(unit: Unit, gateway: str, token: str) -> Row | None:
     )
 
 
-async def subscription_of(unit: Unit, gateway: str, token: str) -> str | None:
-    """The id of the subscription that the invoice is of."""
-    row = await unit.fetch_one("SELECT subscription_id FROM invoices WHERE gateway = $1 AND token = $2", gateway, token)
-    return row["subscription_id"] if row else None
-
-
 async def insert(unit: Unit, subscription: Mapping[str, Any], evidence: InvoiceEvidence, now: datetime) -> Row:
     status = InvoiceStatus(evidence.standing.value)
     columns = {
@@ -65,8 +59,7 @@ async def insert(unit: Unit, subscription: Mapping[str, Any], evidence: InvoiceE
         "created_at": now,
         "updated_at": now,
     }
-    names, places = ", ".join(columns), ", ".join(f"${n}" for n in range(1, len(columns) + 1))
-    await unit.execute(f"INSERT INTO invoices ({names}) VALUES ({places})", *columns.values())  # noqa: S608
+    await unit.insert("invoices", columns)
     return columns
 
 

@@ -75,6 +75,18 @@ async def apply(unit: Unit, evidence: Evidence, *, cause: Cause, now: datetime) 
     Applying it again changes nothing. Raises NotYetKnown or Foreign, with nothing changed.
     """
     payment = await _locked(unit, evidence)
+    writing = await settle(unit, payment, evidence, now)
+    if not writing.payment_columns and not writing.news:
+        return Applied(payment["id"], changed=False)
+    await write(unit, payment, writing, cause, now)
+    return Applied(payment["id"], changed=True)
+
+
+async def settle(unit: Unit, payment: dict[str, Any], evidence: Evidence, now: datetime) -> Writing:
+    """What the evidence comes to, to be written under the order's lock; refunds and disputes are written already.
+
+    `payment` is as `_LOCK` reads it. Raises NotYetKnown.
+    """
     change = fold(_state(payment), evidence)
     settlement = _Settlement(payment, change, Writing(payment_columns=dict(change.columns)))
     writing = settlement.writing
@@ -93,10 +105,7 @@ async def apply(unit: Unit, evidence: Evidence, *, cause: Cause, now: datetime) 
         writing.payment_columns["inquire_at"] = now
     elif writing.payment_columns or writing.news:
         writing.payment_columns["inquire_at"] = _next_inquiry(settlement, evidence, now)
-    if not writing.payment_columns and not writing.news:
-        return Applied(payment["id"], changed=False)
-    await write(unit, payment, writing, cause, now)
-    return Applied(payment["id"], changed=True)
+    return writing
 
 
 async def _locked(unit: Unit, evidence: Evidence) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from domain.events import NewEvent
-from kit.database.unit import Unit
 from models import CaptureMethod, PaymentStatus, Recurrence
 
 
@@ -30,30 +29,47 @@ class NewPayment:
     asked_at: datetime | None = None
 
 
-async def insert(unit: Unit, payment: NewPayment, now: datetime) -> NewEvent:
-    """The row, under its order's lock; returns the event that tells of it."""
-    await unit.execute(
-        """INSERT INTO payments (id, merchant_id, order_id, gateway, livemode, status, recurrence, capture_method,
-                                 currency, amount_minor, authorized_minor, captured_minor, refunded_minor,
-                                 disputed_minor, idempotency_key, request, saves_method, intent_token, asked_at,
-                                 inquire_at, inquiries, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, $1, $11, $12, $13, $14, $15, 0, $16, $16)""",
-        payment.payment_id,
-        payment.merchant_id,
-        payment.order_id,
-        payment.gateway,
-        payment.livemode,
-        PaymentStatus.CREATED.value,
-        payment.recurrence.value,
-        payment.capture_method.value,
-        payment.currency,
-        payment.amount_minor,
-        dict(payment.request),
-        payment.saves_method,
-        payment.intent_token,
-        payment.asked_at,
-        payment.inquire_at,
-        now,
-    )
+_UNTOLD = (
+    *("session_token", "checkout_url", "expires_at", "capture_before", "next_action", "method", "last_error"),
+    *("risk_level", "conflict", "fee_minor", "superseded_at"),
+)
+_TOTALS = ("authorized_minor", "captured_minor", "refunded_minor", "disputed_minor")
+
+
+def row_of(payment: NewPayment, now: datetime) -> dict[str, Any]:
+    """All columns of the row, of which nothing has been told yet."""
+    return {
+        "id": payment.payment_id,
+        "merchant_id": payment.merchant_id,
+        "order_id": payment.order_id,
+        "gateway": payment.gateway,
+        "livemode": payment.livemode,
+        "status": PaymentStatus.CREATED,
+        "recurrence": payment.recurrence,
+        "capture_method": payment.capture_method,
+        "currency": payment.currency,
+        "amount_minor": payment.amount_minor,
+        **dict.fromkeys(_TOTALS, 0),
+        "idempotency_key": payment.payment_id,
+        "request": dict(payment.request),
+        "saves_method": payment.saves_method,
+        "intent_token": payment.intent_token,
+        "asked_at": payment.asked_at,
+        "inquire_at": payment.inquire_at,
+        "inquiries": 0,
+        **dict.fromkeys(_UNTOLD),
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def beside(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What the door reads of the order together with the payment."""
+    told = {f"order_{name}": order[name] for name in ("status", "version", "total_minor")}
+    return told | {"customer_id": order["customer_id"]}
+
+
+def created(payment: NewPayment) -> NewEvent:
+    """The event that tells of the row."""
     facts = {"amount_minor": payment.amount_minor, "currency": payment.currency, "gateway": payment.gateway}
     return NewEvent(type="payment.created", payment_id=payment.payment_id, data=facts)

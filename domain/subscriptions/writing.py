@@ -27,6 +27,7 @@ _BY = {
     "id": _LOCK.format("s.id = $1"),
     "token": _LOCK.format("s.gateway = $1 AND s.token = $2"),
     "session": _LOCK.format("s.gateway = $1 AND s.session_token = $2"),
+    "invoice": _LOCK.format("s.id = (SELECT subscription_id FROM invoices WHERE gateway = $1 AND token = $2)"),
 }
 
 Row = dict[str, Any]
@@ -41,7 +42,8 @@ class Writing:
 
 
 async def lock(unit: Unit, by: str, *args: object) -> Row | None:
-    """The subscription, locked: by its `id`, by the PSP's `token` or by the hosted page's `session`."""
+    """The subscription, locked: by its `id`, by the PSP's `token`, by the hosted page's `session` or by the
+    PSP's token of an `invoice`."""
     row = await unit.fetch_one(_BY[by], *args)
     if row is None:
         return None

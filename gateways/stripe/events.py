@@ -56,6 +56,13 @@ LISTENED: Mapping[str, _Facts] = {
 }
 
 
+def _is_an_invoices(kind: str, obj: Mapping[str, Any]) -> bool:
+    """Whether it tells how money comes in that names no payment of ours: an invoice's, of which the invoice's own
+    messages tell, and the inquiry that follows them at once; or none of ours."""
+    coming = kind.startswith("payment_intent.") or kind in {"charge.succeeded", "charge.failed"}
+    return coming and not (obj.get("metadata") or {}).get(evidence.PAYMENT_KEY)
+
+
 def _is_name(value: object, limit: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= limit and value.isascii() and value.isprintable()
 
@@ -83,7 +90,7 @@ def read(payload: str, gateway: str) -> GatewayEvent:
         if connected:
             about, of_account = connect_evidence.LISTENED[kind]
             found = of_account(event, at, gateway)
-        elif mode == "payment" and kind in LISTENED:
+        elif mode == "payment" and kind in LISTENED and not _is_an_invoices(kind, obj):
             facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
             about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)
         elif mode == "subscription" and kind in billing_events.LISTENED:

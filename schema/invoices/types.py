@@ -118,6 +118,11 @@ class Invoice(Node):
         services = context_of(info).services
         return services.base_url + services.tokens.page_path("invoices", self.id)
 
+    @strawberry.field(description="What has been given back of its order's money; amountPaid stays.")
+    async def amount_refunded(self, info: Info) -> Money:
+        payments = await context_of(info).load.payments.load(self.order_id) if self.order_id else []
+        return money_of(sum(payment["refunded_minor"] for payment in payments), self.total.currency)
+
     @guarded(Scope.ORDERS_READ, description="The order that its money pays; null while there is none to pay.")
     async def order(self, info: Info) -> Order | None:
         row = await context_of(info).load.orders.load(self.order_id) if self.order_id else None
