@@ -140,6 +140,7 @@ def _order(subscription: Mapping[str, Any], invoice: Row, new: NewPayment, now: 
         "metadata": {},
         "subscription_id": subscription["id"],
         "billed_for": invoice["billed_for"],
+        "is_split": False,
         "created_at": now,
         "updated_at": now,
     }

@@ -66,7 +66,7 @@ def row_of(payment: NewPayment, now: datetime) -> dict[str, Any]:
 def beside(order: Mapping[str, Any]) -> dict[str, Any]:
     """What the door reads of the order together with the payment."""
     told = {f"order_{name}": order[name] for name in ("status", "version", "total_minor")}
-    return told | {"customer_id": order["customer_id"]}
+    return told | {name: order[name] for name in ("customer_id", "is_split")}
 
 
 def created(payment: NewPayment) -> NewEvent:
