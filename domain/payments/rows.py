@@ -31,7 +31,7 @@ class NewPayment:
 
 _UNTOLD = (
     *("session_token", "checkout_url", "expires_at", "capture_before", "next_action", "method", "last_error"),
-    *("risk_level", "conflict", "fee_minor", "superseded_at"),
+    *("risk_level", "conflict", "fee_minor", "fee_currency", "superseded_at", "charge_token"),
 )
 _TOTALS = ("authorized_minor", "captured_minor", "refunded_minor", "disputed_minor")
 
