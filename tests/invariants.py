@@ -377,8 +377,9 @@ def _compared(books: Books, psp: _Psp) -> Iterator[str]:
         found, name = sessions[payment["id"]], f"Payment {payment['id']} ({payment['status']})"
         if [session["id"] for session in found] != ([payment["session_token"]] if payment["session_token"] else []):
             yield f"{name}: the PSP has the sessions {[session['id'] for session in found]}."
-        if found and payment["status"] != PaymentStatus.CONFLICTED:
-            yield from _compare(books, psp, payment, psp.intents.get(found[0]["payment_intent"]), name)
+        intent = found[0]["payment_intent"] if found else payment["intent_token"]
+        if (found or intent) and payment["status"] != PaymentStatus.CONFLICTED:
+            yield from _compare(books, psp, payment, psp.intents.get(intent), name)
 
 
 def _compare(books: Books, psp: _Psp, payment: Row, intent: Row | None, name: str) -> Iterator[str]:
