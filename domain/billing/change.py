@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from domain.billing.alter import Wish, alter, is_known, locked, state_of
 from domain.billing.start import check_quantity, usable_plan
@@ -79,12 +78,14 @@ async def _request(
     gateways: Gateways, merchant_id: str, row: Row, target: Target, now: datetime
 ) -> ChangeRequest | None:
     """None: it has that plan and quantity already."""
-    plan = await _plan(merchant_id, row, target.plan_id)
+    present = await reading.fetch_one("SELECT per_seat, currency FROM plan_prices WHERE id = $1", row["price_id"])
+    assert present is not None
+    plan = await usable_plan(merchant_id, target.plan_id) if target.plan_id else present
     quantity = row["quantity"] if target.quantity is None else target.quantity
     findings = Findings()
     check_quantity(findings, plan, quantity)
-    message = f"The subscription is in {row['currency']}, the plan in {plan['currency']}: begin another one."
-    findings.unless(plan["currency"] == row["currency"], "CURRENCY_MISMATCH", message, "planId")
+    message = f"The subscription is in {present['currency']}, the plan in {plan['currency']}: begin another one."
+    findings.unless(plan["currency"] == present["currency"], "CURRENCY_MISMATCH", message, "planId")
     findings.refuse_if_any()
     price_id = await register.newest(gateways, target.plan_id, now=now) if target.plan_id else row["price_id"]
     if (price_id, quantity) == (row["price_id"], row["quantity"]):
@@ -99,12 +100,3 @@ async def _request(
         proration=target.proration.value,
         at=target.at,
     )
-
-
-async def _plan(merchant_id: str, row: Row, plan_id: str | None) -> dict[str, Any]:
-    """The plan to change to; the present one may have been archived."""
-    if plan_id is not None:
-        return await usable_plan(merchant_id, plan_id)
-    found = await reading.fetch_one("SELECT per_seat, currency FROM plan_prices WHERE id = $1", row["price_id"])
-    assert found is not None
-    return found

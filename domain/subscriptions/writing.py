@@ -20,8 +20,8 @@ _LOCK = """
 SELECT s.id, s.merchant_id, s.customer_id, s.plan_id, s.price_id, s.quantity, s.status, s.gateway, s.livemode,
        s.session_token, s.checkout_url, s.expires_at, s.token, s.item_token, s.period_start, s.period_end, s.trial_end,
        s.cancel_at_period_end, s.cancel_at, s.paused_until, s.canceled_at, s.ended_at, s.told_at, s.trial_told_at,
-       s.asked_at, s.inquire_at, s.version, s.created_at, v.token AS price_token, v.currency
-  FROM subscriptions s JOIN plan_prices v ON v.id = s.price_id WHERE {} FOR UPDATE OF s
+       s.asked_at, s.inquire_at, s.version, s.created_at
+  FROM subscriptions s WHERE {} FOR UPDATE
 """
 _BY = {
     "id": _LOCK.format("s.id = $1"),
@@ -43,7 +43,10 @@ class Writing:
 
 async def lock(unit: Unit, by: str, *args: object) -> Row | None:
     """The subscription, locked: by its `id`, by the PSP's `token`, by the hosted page's `session` or by the
-    PSP's token of an `invoice`."""
+    PSP's token of an `invoice`.
+
+    Nothing is joined: a row that was waited for is matched anew, with the joined rows of before, and may be lost.
+    """
     row = await unit.fetch_one(_BY[by], *args)
     if row is None:
         return None

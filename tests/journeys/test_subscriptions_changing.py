@@ -1,5 +1,6 @@
 """preview -> change -> the invoice has the preview's numbers; cancel, pause, resume, and what may not be done"""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -98,6 +99,21 @@ def test_a_change_whose_price_is_declined_changes_nothing(town: Town, shop: Shop
     assert found["plan"]["id"] == small["id"]
     assert [invoice["status"] for invoice in found["invoices"] if invoice["status"] != "VOID"] == ["PAID"]
     assert entitlements(shop, active["customerId"]) == {"courses": 1}
+
+
+def test_a_change_that_is_asked_for_twenty_times_at_once_is_done_once_and_answered_the_same(
+    town: Town, shop: Shop
+) -> None:
+    small, large = subscribing.plan(shop, 1900), subscribing.plan(shop, 4900)
+    active = subscribing.subscribe(shop, small["id"])
+    given = {"idempotencyKey": "large", "subscriptionId": active["id"], "planId": large["id"]}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: act(shop, "subscriptionChange", **given), range(20)))
+    assert [(told(answer), answer["subscription"]["plan"]["id"]) for answer in answers] == [([], large["id"])] * 20
+    town.settle()
+    found = settled(shop, active["id"], "ACTIVE")
+    assert [invoice["reason"] for invoice in found["invoices"]] == ["START", "CHANGE"]
+    assert subscribing.types(shop, active["id"]).count("subscription.changed") == 1
 
 
 def test_a_cancelation_with_the_period_can_be_taken_back(town: Town, shop: Shop) -> None:
