@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from domain.invoices.rows import OWED
 from kit.database import reading
 from models import SINGLE_VISIT
 
@@ -290,11 +291,12 @@ async def prices_by_id(price_ids: Sequence[str], merchant_id: str) -> list[Row]:
     return await _children(_PRICES.format("v.id"), merchant_id, price_ids)
 
 
-async def open_invoices(subscription_ids: Sequence[str], merchant_id: str) -> list[Row]:
-    """The invoices of several subscriptions that await their money, each subscription's oldest first."""
+async def owed_invoices(subscription_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    """The invoices of several subscriptions that await their money, or were given up while their period runs, each
+    subscription's oldest first."""
     return await _children(
         f"SELECT {_COLUMNS['invoices']} FROM invoices"  # noqa: S608
-        " WHERE merchant_id = $1 AND subscription_id = ANY($2) AND status = 'open' ORDER BY id",
+        f" WHERE merchant_id = $1 AND subscription_id = ANY($2) AND {OWED} ORDER BY id",
         merchant_id,
         subscription_ids,
     )

@@ -100,7 +100,7 @@ class Loaders:
         self.prices = _children(reads.prices_of_products, merchant_id, "product_id")
         self.plan_prices = _children(reads.prices_of_plans, merchant_id, "plan_id")
         self.prices_by_id = _one(reads.prices_by_id, merchant_id, "id")
-        self.open_invoices = _children(reads.open_invoices, merchant_id, "subscription_id")
+        self.owed_invoices = _children(reads.owed_invoices, merchant_id, "subscription_id")
         self.order_invoice = _one(reads.invoices_of_orders, merchant_id, "order_id")
         self.plans = _rows("plans", merchant_id)
         self.subscriptions = _rows("subscriptions", merchant_id)

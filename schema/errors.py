@@ -80,7 +80,7 @@ _CODES = {
     "SUBSCRIPTION_INCOMPLETE": "The subscription has not begun: its first payment has not come.",
     "SUBSCRIPTION_ENDED": "The subscription has ended, or never began, and does not change any more.",
     "SUBSCRIPTION_PAUSED": "The subscription is paused: resume it first.",
-    "SUBSCRIPTION_UNPAID": "The PSP has given up collecting for the subscription.",
+    "SUBSCRIPTION_UNPAID": "Something is owed for the subscription: its open invoice is to be paid first.",
     "SUBSCRIPTION_RUNNING": "The subscription is neither paused nor about to end.",
     "NOTHING_TO_CHANGE": "The subscription has that plan and quantity already.",
     "PAYMENT_DECLINED": "What the change costs at once could not be collected: nothing was changed.",

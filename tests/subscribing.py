@@ -88,7 +88,9 @@ def subscribe(shop: Shop, plan_id: str, email: str = "ada@example.com", **more: 
     """A subscription that was begun on the hosted page, as it stands when all is settled."""
     begun = start(shop, plan_id, email, **more)
     shop.pay(begun)
-    return settled(shop, begun["id"], "ACTIVE", "TRIALING")
+    return eventually(
+        lambda: settled(shop, begun["id"], "ACTIVE", "TRIALING"), lambda found: found["nextAction"] is None
+    )
 
 
 def find(shop: Shop, subscription_id: str) -> Any:

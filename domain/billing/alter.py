@@ -9,6 +9,7 @@ from domain import idempotency
 from domain.billing.ask import SubscriptionInProgress
 from domain.billing.record import record
 from domain.events import Cause
+from domain.invoices.rows import is_owing
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.refusals import Fault, Refusal
 from domain.subscriptions.actions import SubscriptionAction, SubscriptionState, guard
@@ -104,13 +105,6 @@ async def resume(gateways: Gateways, wish: Wish, *, cause: Cause, now: datetime)
     await alter(gateways, wish, call, cause=cause, now=now)
 
 
-def state_of(row: Row) -> SubscriptionState:
-    """What decides what may be done."""
-    return SubscriptionState(
-        subscription_id=row["id"], status=row["status"], begun=row["token"] is not None, ending=is_ending(row)
-    )
-
-
 def _runs(row: Row) -> bool:
     return row["period_end"] is not None and row["status"] != "incomplete"
 
@@ -123,6 +117,23 @@ async def locked(unit: Unit, merchant_id: str, subscription_id: str) -> Row:
     return row
 
 
+async def allowed(unit: Unit, merchant_id: str, subscription_id: str, action: SubscriptionAction) -> Row:
+    """The merchant's subscription, locked, with which the action may be done; raises the action's Refusal."""
+    row = await locked(unit, merchant_id, subscription_id)
+    guard(action, await _state(unit, row))
+    return row
+
+
+async def _state(unit: Unit, row: Row) -> SubscriptionState:
+    return SubscriptionState(
+        subscription_id=row["id"],
+        status=row["status"],
+        begun=row["token"] is not None,
+        ending=is_ending(row),
+        owing=await is_owing(unit, row["id"]),
+    )
+
+
 async def _reserve(unit: Unit, *, wish: Wish, now: datetime) -> Row | None:
     """The key, with the row that finds the outcome again; None when the key has done its work."""
     row = await locked(unit, wish.merchant_id, wish.subscription_id)
@@ -131,7 +142,7 @@ async def _reserve(unit: Unit, *, wish: Wish, now: datetime) -> Row | None:
     if earlier and "done" in earlier:
         return None
     if earlier is None:
-        guard(wish.action, state_of(row))
+        guard(wish.action, await _state(unit, row))
         answer = {"subscription_id": row["id"]}
         await idempotency.claim(unit, **key, body_digest=wish.body_digest, answer=answer, now=now)
     await unit.execute("UPDATE subscriptions SET inquire_at = $2 WHERE id = $1", row["id"], now + SETTLING)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.billing.alter import Wish, alter, is_known, locked, state_of
+from domain.billing.alter import Wish, allowed, alter, is_known
 from domain.billing.start import check_quantity, usable_plan
 from domain.events import Cause
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
 from domain.plans import register
 from domain.refusals import Fault, Findings, Refusal
-from domain.subscriptions.actions import SubscriptionAction, guard
+from domain.subscriptions.actions import SubscriptionAction
 from domain.subscriptions.writing import Row
 from gateways.base import GatewayError, Refused
 from gateways.billing import Billing, ChangePreview, ChangeRequest, SubscriptionReport
@@ -69,8 +69,7 @@ async def _checked(
     gateways: Gateways, merchant_id: str, subscription_id: str, target: Target, now: datetime
 ) -> tuple[Row, ChangeRequest | None]:
     """Raises a Refusal for what may not be done, or makes no sense."""
-    row = await unit_of_work(lambda unit: locked(unit, merchant_id, subscription_id))
-    guard(SubscriptionAction.CHANGE, state_of(row))
+    row = await unit_of_work(lambda unit: allowed(unit, merchant_id, subscription_id, SubscriptionAction.CHANGE))
     return row, await _request(gateways, merchant_id, row, target, now)
 
 

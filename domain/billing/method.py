@@ -1,10 +1,10 @@
 """The way for a customer to leave another instrument for what is billed."""
 
 from domain import saved_methods
-from domain.billing.alter import locked, state_of
+from domain.billing.alter import allowed
 from domain.checkout.places import Places, check_places
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
-from domain.subscriptions.actions import SubscriptionAction, guard
+from domain.subscriptions.actions import SubscriptionAction
 from domain.tokens import Tokens
 from gateways.base import GatewayError, Refused
 from gateways.registry import Gateways
@@ -16,8 +16,8 @@ async def update_page(
 ) -> str:
     """The address of a short-lived page at the PSP. Nothing is changed before the customer has been there."""
     await check_places(merchant_id, places)
-    row = await unit_of_work(lambda unit: locked(unit, merchant_id, subscription_id))
-    guard(SubscriptionAction.UPDATE_METHOD, state_of(row))
+    action = SubscriptionAction.UPDATE_METHOD
+    row = await unit_of_work(lambda unit: allowed(unit, merchant_id, subscription_id, action))
     own_page = places.base_url + tokens.page_path("subscriptions", subscription_id)
     customer_token = await saved_methods.gateway_customer(gateways, merchant_id, row["customer_id"])
     try:

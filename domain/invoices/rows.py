@@ -17,6 +17,10 @@ _TOLD = (
     *("requires_action", "payment_url", "issued_at", "paid_at"),
 )
 
+OWED = """(status = 'open' OR status = 'uncollectible' AND period_end >
+          (SELECT s.period_start FROM subscriptions s WHERE s.id = invoices.subscription_id))"""
+"""Of invoices: whether it awaits its money, or was given up while its period still runs."""
+
 Row = dict[str, Any]
 
 
@@ -69,6 +73,12 @@ async def update(unit: Unit, invoice_id: str, columns: Mapping[str, Any], now: d
     changed = {**columns, "updated_at": now}
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(changed, 2))
     await unit.execute(f"UPDATE invoices SET {changes} WHERE id = $1", invoice_id, *changed.values())  # noqa: S608
+
+
+async def is_owing(unit: Unit, subscription_id: str) -> bool:
+    """Whether money is owed for the subscription."""
+    owed = f"SELECT 1 AS n FROM invoices WHERE subscription_id = $1 AND {OWED} LIMIT 1"  # noqa: S608
+    return await unit.fetch_one(owed, subscription_id) is not None
 
 
 async def is_collected(unit: Unit, invoice: Mapping[str, Any]) -> bool:

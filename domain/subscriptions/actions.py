@@ -21,12 +21,14 @@ class SubscriptionAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionState:
-    """What decides. `begun`: the PSP has it. `ending`: it is to be canceled at a time that is set."""
+    """What decides. `begun`: the PSP has it. `ending`: it is to be canceled at a time that is set. `owing`: an invoice
+    of it is open, or the one of its period was given up."""
 
     subscription_id: str
     status: SubscriptionStatus
     begun: bool
     ending: bool
+    owing: bool
 
 
 def _no(code: str, message: str, *, retryable: bool = False) -> Refusal:
@@ -39,10 +41,20 @@ def _begun(state: SubscriptionState) -> Refusal | None:
     return None
 
 
+def _owed(state: SubscriptionState) -> Refusal | None:
+    """What was never paid is not to be credited."""
+    if state.status is SubscriptionStatus.UNPAID:
+        message = "The PSP has given up collecting for it. Pay its open invoice (nextAction) first; cancel it and begin"
+        return _no("SUBSCRIPTION_UNPAID", f"{message} anew if it stays unpaid.")
+    if state.owing or state.status is SubscriptionStatus.PAST_DUE:
+        return _no("SUBSCRIPTION_UNPAID", "It is not paid for: pay its open invoice (nextAction) first.")
+    return None
+
+
 def _change(state: SubscriptionState) -> Refusal | None:
     if state.status is SubscriptionStatus.PAUSED:
         return _no("SUBSCRIPTION_PAUSED", "It is paused: resume it first.")
-    return _begun(state)
+    return _begun(state) or _owed(state)
 
 
 def _cancel(state: SubscriptionState) -> Refusal | None:
@@ -53,7 +65,7 @@ def _pause(state: SubscriptionState) -> Refusal | None:
     if state.status is SubscriptionStatus.PAUSED:
         return _no("SUBSCRIPTION_PAUSED", "It is paused already.")
     if state.status is SubscriptionStatus.UNPAID:
-        return _no("SUBSCRIPTION_UNPAID", "The PSP has given up collecting for it.")
+        return _owed(state)
     return _begun(state)
 
 

@@ -10,7 +10,7 @@ from domain.reads import Condition, Row
 from domain.subscriptions.actions import SubscriptionAction, SubscriptionState, refusal
 from kit import clock
 from kit.database.reading import decode_json, decode_time
-from models import Scope, SubscriptionStatus
+from models import InvoiceStatus, Scope, SubscriptionStatus
 from schema.arguments import After, First
 from schema.enums import show
 from schema.events.types import Event
@@ -127,15 +127,14 @@ class Subscription(Node):
         description="What the customer has to do: pay an invoice, or confirm it at the bank. Null for nothing."
     )
     async def next_action(self, info: Info) -> NextAction | None:
-        owed = await context_of(info).load.open_invoices.load(self.id)
-        if not owed:
+        if not (unpaid := [row for row in await self._owed(info) if row["status"] == InvoiceStatus.OPEN]):
             return None
-        return NextAction(type="confirm" if owed[-1]["requires_action"] else "pay", url=owed[-1]["payment_url"])
+        return NextAction(type="confirm" if unpaid[-1]["requires_action"] else "pay", url=unpaid[-1]["payment_url"])
 
     @strawberry.field(description="When the PSP next tries to collect what is owed; null when it does not.")
     async def next_attempt_at(self, info: Info) -> datetime | None:
-        owed = await context_of(info).load.open_invoices.load(self.id)
-        return min((decode_time(row["next_attempt_at"]) for row in owed if row["next_attempt_at"]), default=None)
+        attempts = [row["next_attempt_at"] for row in await self._owed(info)]
+        return min((decode_time(attempt) for attempt in attempts if attempt), default=None)
 
     @strawberry.field(
         description="A page for the customer: how it stands, what is owed, and the way to leave another instrument."
@@ -150,12 +149,13 @@ class Subscription(Node):
         return [MetadataEntry(key=key, value=value) for key, value in decode_json(self.pairs).items()]
 
     @strawberry.field(description="What may be done now, and why not the rest.")
-    def actions(self) -> list[SubscriptionActionState]:
+    async def actions(self, info: Info) -> list[SubscriptionActionState]:
         state = SubscriptionState(
             subscription_id=self.id,
             status=self.status,
             begun=self.begun,
             ending=self.cancel_at_period_end or self.cancel_at is not None,
+            owing=bool(await self._owed(info)),
         )
         found = {action: refusal(action, state) for action in SubscriptionAction}
         return [
@@ -167,6 +167,9 @@ class Subscription(Node):
             )
             for action, refused in found.items()
         ]
+
+    async def _owed(self, info: Info) -> list[Row]:
+        return await context_of(info).load.owed_invoices.load(self.id)
 
     @guarded(Scope.PAYMENTS_READ, description="Its invoices, newest first. Drafts are not shown.")
     async def invoices(self, info: Info, first: First = None, after: After = None) -> Connection[Invoice]:

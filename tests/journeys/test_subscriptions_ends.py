@@ -10,6 +10,7 @@ from tests.journeys.test_disputes import answer, books
 from tests.journeys.test_disputes import find as find_contested
 from tests.subscribing import advance, entitlements, settled
 from tests.town import Shop, Town, eventually
+from tests.unchanged import told
 
 REFUND = "mutation ($input: RefundCreateInput!) { refundCreate(input: $input) { userErrors { code } } }"
 
@@ -37,9 +38,11 @@ def test_a_subscription_that_is_not_ended_for_its_debt_stands_until_it_is_paid(
     assert (owed["status"], owed["nextAttemptAt"], owed["order"]) == ("OPEN", None, None)
     assert given_up["nextAction"] == {"type": "pay", "url": owed["paymentUrl"]}
     assert entitlements(shop, active["customerId"]) == ({} if end == "UNPAID" else {"courses": 1})
-    told = subscribing.types(shop, active["id"])
-    assert told.count("subscription.unpaid") == told.count("entitlement.revoked") == (1 if end == "UNPAID" else 0)
-    assert not {"subscription.canceled", "invoice.paid"} & set(told[told.index("subscription.past_due") :])
+    cheaper = subscribing.plan(shop, 100)
+    assert_unchangeable(shop, given_up, cheaper)
+    types = subscribing.types(shop, active["id"])
+    assert types.count("subscription.unpaid") == types.count("entitlement.revoked") == (1 if end == "UNPAID" else 0)
+    assert not {"subscription.canceled", "invoice.paid"} & set(types[types.index("subscription.past_due") :])
 
     subscribing.decline(shop, active, None)
     (token,) = [
@@ -49,11 +52,44 @@ def test_a_subscription_that_is_not_ended_for_its_debt_stands_until_it_is_paid(
     right = settled(shop, active["id"], "ACTIVE")
     assert [invoice["status"] for invoice in right["invoices"]] == ["PAID", "PAID"]
     assert right["nextAction"] is None
+    assert {"name": "CHANGE", "enabled": True, "code": None} in right["actions"]
     assert entitlements(shop, active["customerId"]) == {"courses": 1}
     advance(shop, active, renew=True)
     eventually(lambda: len(subscribing.find(shop, active["id"])["invoices"]) == 3)
     assert settled(shop, active["id"], "ACTIVE")["invoices"][2]["amountPaid"]["amountMinor"] == 1900
     invariants.check(town.house.settings.database_url, town.sandbox_url, merchant_id=shop.merchant_id)
+
+
+def assert_unchangeable(shop: Shop, owing: Any, plan: Any) -> None:
+    """Nobody is credited for a period that nobody paid."""
+    refused = [("SUBSCRIPTION_UNPAID", "subscriptionId")]
+    target = {"subscriptionId": owing["id"], "planId": plan["id"]}
+    for proration in ("NOW", "NEXT_INVOICE", "NONE"):
+        assert told(subscribing.act(shop, "subscriptionChange", **target, proration=proration)) == refused
+    assert told(shop.ask(subscribing.PREVIEW, input=target)["subscriptionChangePreview"]) == refused
+    assert {"name": "CHANGE", "enabled": False, "code": "SUBSCRIPTION_UNPAID"} in owing["actions"]
+    assert subscribing.find(shop, owing["id"]) == owing
+
+
+def test_an_invoice_that_was_given_up_is_not_credited_while_its_period_runs(town: Town, shop: Shop) -> None:
+    cheaper = subscribing.plan(shop, 100)
+    active = subscribing.subscribe(shop, subscribing.plan(shop, 1900)["id"])
+    subscribing.decline(shop, active, "insufficient_funds")
+    advance(shop, active, renew=True)
+    settled(shop, active["id"], "PAST_DUE")
+    (owed,) = subscribing.psp(shop, "/invoices", subscription=active["token"], status="open")["data"]
+    headers = {"Authorization": "Bearer sk_test_town"}
+    town.http.post(f"{town.sandbox_url}/v1/invoices/{owed['id']}/mark_uncollectible", headers=headers)
+    forgiven = eventually(
+        lambda: settled(shop, active["id"], "ACTIVE"), lambda found: found["invoices"][1]["status"] == "UNCOLLECTIBLE"
+    )
+    assert forgiven["nextAction"] is None
+    assert_unchangeable(shop, forgiven, cheaper)
+    subscribing.decline(shop, active, None)
+    advance(shop, active, renew=True)
+    eventually(lambda: len(subscribing.find(shop, active["id"])["invoices"]) == 3)
+    eventually(lambda: subscribing.find(shop, active["id"])["invoices"][2]["status"] == "PAID")
+    subscribing.done(shop, "subscriptionChange", subscriptionId=active["id"], planId=cheaper["id"])
 
 
 def renewed(shop: Shop) -> tuple[Any, Any]:
