@@ -43,8 +43,6 @@ async def preview(
 ) -> ChangePreview:
     """What the change would be invoiced with; nothing is changed. Raises a Refusal as `change` would."""
     row, request = await _checked(gateways, merchant_id, subscription_id, target, now)
-    if request is None:
-        raise Refusal(Fault("NOTHING_TO_CHANGE", "It has that plan and quantity already."))
     try:
         return await gateways[row["gateway"]].billing.preview(request)
     except Refused as error:
@@ -54,9 +52,13 @@ async def preview(
 
 
 async def change(gateways: Gateways, wish: Wish, target: Target, *, cause: Cause, now: datetime) -> None:
-    """Changes it. What it costs NOW is collected at once, or nothing is changed: ChangeDeclined."""
-    if not await is_known(wish):
+    """Changes it. What it costs NOW is collected at once, or nothing is changed: ChangeDeclined. A key that was used
+    for it before is not checked again: the change that it made may be why it would be refused."""
+    try:
         await _checked(gateways, wish.merchant_id, wish.subscription_id, target, now)
+    except Refusal:
+        if not await is_known(wish):
+            raise
 
     async def call(billing: Billing, row: Row, key: str) -> SubscriptionReport | None:
         request = await _request(gateways, wish.merchant_id, row, target, now)
@@ -67,10 +69,13 @@ async def change(gateways: Gateways, wish: Wish, target: Target, *, cause: Cause
 
 async def _checked(
     gateways: Gateways, merchant_id: str, subscription_id: str, target: Target, now: datetime
-) -> tuple[Row, ChangeRequest | None]:
+) -> tuple[Row, ChangeRequest]:
     """Raises a Refusal for what may not be done, or makes no sense."""
     row = await unit_of_work(lambda unit: allowed(unit, merchant_id, subscription_id, SubscriptionAction.CHANGE))
-    return row, await _request(gateways, merchant_id, row, target, now)
+    request = await _request(gateways, merchant_id, row, target, now)
+    if request is None:
+        raise Refusal(Fault("NOTHING_TO_CHANGE", "It has that plan and quantity already."))
+    return row, request
 
 
 async def _request(

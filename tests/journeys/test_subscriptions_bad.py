@@ -177,10 +177,13 @@ def test_another_currency_is_another_subscription(town: Town, kept: tuple[Shop, 
     assert told(shown["subscriptionChangePreview"]) == [("CURRENCY_MISMATCH", "planId")]
 
 
-def test_a_preview_of_no_change_is_none(town: Town, kept: tuple[Shop, Any, Any]) -> None:
+def test_what_changes_nothing_is_refused_by_the_change_as_by_its_preview(town: Town, kept: tuple[Shop, Any, Any]) -> None:
     shop, _, active = kept
     shown = shop.ask(subscribing.PREVIEW, input={"subscriptionId": active["id"], "quantity": 1})
     assert told(shown["subscriptionChangePreview"]) == [("NOTHING_TO_CHANGE", "")]
+    with nothing_happens(shop):
+        same = act(shop, "subscriptionChange", subscriptionId=active["id"], quantity=1)
+        assert told(same) == [("NOTHING_TO_CHANGE", "")]
 
 
 def test_one_that_has_not_begun_can_be_ended_and_nothing_else(town: Town, kept: tuple[Shop, Any, Any]) -> None:
