@@ -1,5 +1,6 @@
 """preview -> change -> the invoice has the preview's numbers; cancel, pause, resume, and what may not be done"""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from domain.subscriptions.writing import lock
+from kit.database.unit import Unit, unit_of_work
 from tests import subscribing
 from tests.subscribing import act, advance, done, entitlements, settled
 from tests.town import Shop, Town, eventually
@@ -114,6 +117,34 @@ def test_a_change_that_is_asked_for_twenty_times_at_once_is_done_once_and_answer
     found = settled(shop, active["id"], "ACTIVE")
     assert [invoice["reason"] for invoice in found["invoices"]] == ["START", "CHANGE"]
     assert subscribing.types(shop, active["id"]).count("subscription.changed") == 1
+
+
+@pytest.mark.postgres
+def test_a_subscription_whose_price_changes_while_somebody_waits_for_it_is_found(town: Town, shop: Shop) -> None:
+    active = subscribing.subscribe(shop, subscribing.plan(shop, 1900)["id"])
+    other = subscribing.plan(shop, 4900)["price"]["id"]
+    assert town.call(changed_under_lock(active["id"], other)) == other
+
+
+async def changed_under_lock(subscription_id: str, price_id: str) -> str:
+    """The price that is found by one who waited for the lock while the price was changed."""
+    held = asyncio.Event()
+    blocked = "SELECT 1 AS n FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+
+    async def change(unit: Unit) -> None:
+        await lock(unit, "id", subscription_id)
+        held.set()
+        while not await unit.fetch(blocked):
+            await asyncio.sleep(0.01)
+        await unit.execute("UPDATE subscriptions SET price_id = $2 WHERE id = $1", subscription_id, price_id)
+
+    async def wait() -> str:
+        await held.wait()
+        found = await unit_of_work(lambda unit: lock(unit, "id", subscription_id))
+        assert found is not None
+        return str(found["price_id"])
+
+    return (await asyncio.gather(unit_of_work(change), wait()))[1]
 
 
 def test_a_cancelation_with_the_period_can_be_taken_back(town: Town, shop: Shop) -> None:
