@@ -19,7 +19,14 @@ from gateways.billing import (
     SubscriptionRequest,
 )
 from gateways.stripe import billing_evidence as evidence
-from gateways.stripe.billing_requests import change_params, page_params, preview_params, price_params, start_params
+from gateways.stripe.billing_requests import (
+    change_params,
+    fee_product_params,
+    page_params,
+    preview_params,
+    price_params,
+    start_params,
+)
 from gateways.stripe.errors import translated
 
 _CLOCKS_APART = timedelta(minutes=5)
@@ -61,8 +68,15 @@ class StripeBilling:
             if request.method_token is None:
                 page = await self._client.v1.checkout.sessions.create_async(page_params(request), options)
                 return self._of_page(page)
-            made = await self._client.v1.subscriptions.create_async(start_params(request), options)
+            fee_product = await self._fee_product(request, idempotency_key) if request.setup_fee_minor else None
+            made = await self._client.v1.subscriptions.create_async(start_params(request, fee_product), options)
         return await self._answered(made)
+
+    async def _fee_product(self, request: SubscriptionRequest, idempotency_key: str) -> str:
+        """A product of its own: here, Stripe names a row by nothing else."""
+        options: Any = {"idempotency_key": f"{idempotency_key}-fee"}
+        product = await self._client.v1.products.create_async(fee_product_params(request), options)
+        return product.id
 
     async def find(self, request: SubscriptionRequest, *, since: datetime) -> SubscriptionReport | None:
         recent: Any = {

@@ -24,7 +24,8 @@ def page_params(request: SubscriptionRequest) -> Any:
     metadata = {SUBSCRIPTION_KEY: request.subscription_id}
     lines: list[Any] = [{"price": request.price_token, "quantity": request.quantity}]
     if request.setup_fee_minor:
-        lines.append({"price_data": _setup_fee(request), "quantity": 1})
+        fee = _setup_fee(request) | {"product_data": fee_product_params(request)}
+        lines.append({"price_data": fee, "quantity": 1})
     return {
         "mode": "subscription",
         "client_reference_id": request.subscription_id,
@@ -39,7 +40,12 @@ def page_params(request: SubscriptionRequest) -> Any:
     }
 
 
-def start_params(request: SubscriptionRequest) -> Any:
+def fee_product_params(request: SubscriptionRequest) -> Any:
+    """What the set-up fee is called on the invoice."""
+    return {"name": f"{request.plan_name}: set-up fee"}
+
+
+def start_params(request: SubscriptionRequest, fee_product_token: str | None) -> Any:
     """A subscription on an instrument that the customer left. What its bank asks is answered on the invoice's page."""
     params: dict[str, Any] = {
         "customer": request.customer_token,
@@ -51,15 +57,15 @@ def start_params(request: SubscriptionRequest) -> Any:
         "expand": ["latest_invoice.payments"],
         **_trial(request),
     }
-    if request.setup_fee_minor:
-        params["add_invoice_items"] = [{"price_data": _setup_fee(request), "quantity": 1}]
+    if fee_product_token:
+        fee = _setup_fee(request) | {"product": fee_product_token}
+        params["add_invoice_items"] = [{"price_data": fee, "quantity": 1}]
     return params
 
 
 def _setup_fee(request: SubscriptionRequest) -> dict[str, Any]:
     return {
         "currency": request.currency.lower(),
-        "product": request.product_token,
         "unit_amount": wire(request.setup_fee_minor, request.currency),
     }
 

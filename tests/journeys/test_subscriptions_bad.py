@@ -177,7 +177,9 @@ def test_another_currency_is_another_subscription(town: Town, kept: tuple[Shop, 
     assert told(shown["subscriptionChangePreview"]) == [("CURRENCY_MISMATCH", "planId")]
 
 
-def test_what_changes_nothing_is_refused_by_the_change_as_by_its_preview(town: Town, kept: tuple[Shop, Any, Any]) -> None:
+def test_what_changes_nothing_is_refused_by_the_change_as_by_its_preview(
+    town: Town, kept: tuple[Shop, Any, Any]
+) -> None:
     shop, _, active = kept
     shown = shop.ask(subscribing.PREVIEW, input={"subscriptionId": active["id"], "quantity": 1})
     assert told(shown["subscriptionChangePreview"]) == [("NOTHING_TO_CHANGE", "")]
@@ -246,6 +248,18 @@ def test_a_saved_method_is_charged_at_once_and_a_decline_or_a_question_leaves_so
         "pm_card_chargeCustomerFail": ("INCOMPLETE", "INCOMPLETE", "OPEN", "pay"),
         "pm_card_authenticationRequired": ("INCOMPLETE", "INCOMPLETE", "OPEN", "confirm"),
     }
+
+
+def test_the_setup_fee_has_a_row_of_its_name_however_the_subscription_began(town: Town, shop: Shop) -> None:
+    plan = subscribing.plan(shop, 1900, setupFee={"amountMinor": 500, "currency": "EUR"})
+    customer_id, method_id = saved(town, shop, "pm_card_visa")
+    begun = subscribing.start(shop, plan["id"], customerId=customer_id, paymentMethodId=method_id)
+    charged = subscribing.settled(shop, begun["id"], "ACTIVE")
+    for active in (charged, subscribing.subscribe(shop, plan["id"])):
+        (invoice,) = active["invoices"]
+        fees = [line for line in invoice["lines"] if line["description"] == "All courses: set-up fee"]
+        assert [line["amount"]["amountMinor"] for line in fees] == [500]
+        assert invoice["total"]["amountMinor"] == 2400
 
 
 def saved(town: Town, shop: Shop, card: str) -> tuple[str, str]:
