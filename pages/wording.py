@@ -136,17 +136,19 @@ CLOSED: Mapping[LinkStatus, Words] = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionWords:
-    """`runs`: it goes on, and what comes next is shown."""
+    """`runs`: it goes on, and what comes next is shown. `reload` is in how many seconds a page without scripts looks
+    again."""
 
     sign: str
     title: str
     text: str | None
     runs: bool
+    reload: int | None = None
 
 
 SUBSCRIPTIONS: Mapping[SubscriptionStatus, SubscriptionWords] = {
     SubscriptionStatus.INCOMPLETE: SubscriptionWords(
-        "wait", "Not begun yet", "It begins as soon as the first payment has come.", False
+        "wait", "Not begun yet", "It begins as soon as the first payment has come.", False, 15
     ),
     SubscriptionStatus.INCOMPLETE_EXPIRED: SubscriptionWords(
         "ended", "This subscription never began", "Nothing has been taken from you.", False
@@ -154,10 +156,10 @@ SUBSCRIPTIONS: Mapping[SubscriptionStatus, SubscriptionWords] = {
     SubscriptionStatus.TRIALING: SubscriptionWords("done", "Your trial runs", None, True),
     SubscriptionStatus.ACTIVE: SubscriptionWords("done", "Your subscription runs", None, True),
     SubscriptionStatus.PAST_DUE: SubscriptionWords(
-        "wait", "A payment did not go through", "It is tried again by itself. You can also pay now.", True
+        "wait", "A payment did not go through", "It is tried again by itself. You can also pay now.", True, 60
     ),
     SubscriptionStatus.UNPAID: SubscriptionWords(
-        "ended", "A payment did not go through", "Pay it to go on with your subscription.", True
+        "ended", "A payment did not go through", "Pay it to go on with your subscription.", True, 60
     ),
     SubscriptionStatus.PAUSED: SubscriptionWords(
         "wait", "Your subscription is paused", "You are not charged meanwhile.", True
