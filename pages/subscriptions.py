@@ -100,7 +100,7 @@ async def _changes(request: Request, subscription_id: str, after: int) -> AsyncG
 def _facts(path: str, found: Subscribed) -> dict[str, Any]:
     return {
         "shown": found,
-        "words": wording.SUBSCRIPTIONS[found.status],
+        "words": wording.subscription(found),
         "live_path": f"{path}/live?after={found.version}",
         "method_path": f"{path}/method",
     }

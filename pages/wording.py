@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.billing.shown import Subscribed
 from domain.refusals import Refusal
 from domain.returning.shown import RefundCause, Shown, State
 from models import LinkStatus, SubscriptionStatus
@@ -168,6 +169,13 @@ SUBSCRIPTIONS: Mapping[SubscriptionStatus, SubscriptionWords] = {
         "ended", "Your subscription has ended", "Nothing more will be charged.", False
     ),
 }
+
+
+def subscription(shown: Subscribed) -> SubscriptionWords:
+    """The title and the sentence for how the subscription stands."""
+    given_up = shown.status is SubscriptionStatus.PAST_DUE and shown.next_attempt_at is None
+    return SUBSCRIPTIONS[SubscriptionStatus.UNPAID if given_up else shown.status]
+
 
 SLOW = "The payment page takes long to open. Please try again."
 _PASSING = frozenset({"CHECKOUT_IN_PROGRESS", "GATEWAY_UNAVAILABLE"})

@@ -9,13 +9,13 @@ from gateways.billing import InvoiceLine
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.hub import Hub
-from models import InvoiceStatus, SubscriptionStatus
+from models import SUBSCRIPTION_ENDED, InvoiceStatus, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
     """A subscription for its customer, as of its `version`. `payment_url` is where what is owed is paid, None for
-    nothing owed."""
+    nothing owed, or no longer; `next_attempt_at` is when the PSP tries to collect it, None when it does not."""
 
     subscription_id: str
     merchant_id: str
@@ -32,6 +32,7 @@ class Subscribed:
     checkout_url: str | None
     payment_url: str | None
     owed_minor: int
+    next_attempt_at: datetime | None
     version: int
 
     @property
@@ -71,6 +72,7 @@ async def subscription(subscription_id: str, now: datetime) -> Subscribed | None
         """SELECT s.id, s.merchant_id, m.name AS merchant_name, s.livemode, p.name AS plan_name, s.status, s.quantity,
                   v.amount_minor * s.quantity AS amount_minor, v.currency, s.period_end, s.trial_end, s.cancel_at,
                   s.cancel_at_period_end, s.checkout_url, s.expires_at, s.token, s.version, i.payment_url,
+                  i.next_attempt_at,
                   COALESCE(i.due_minor - i.paid_minor, 0) AS owed_minor
              FROM subscriptions s JOIN merchants m ON m.id = s.merchant_id JOIN plans p ON p.id = s.plan_id
              JOIN plan_prices v ON v.id = s.price_id
@@ -80,7 +82,9 @@ async def subscription(subscription_id: str, now: datetime) -> Subscribed | None
     )
     if row is None:
         return None
-    times = {name: _time(row, name) for name in ("period_end", "trial_end", "cancel_at", "expires_at")}
+    times = {
+        name: _time(row, name) for name in ("period_end", "trial_end", "cancel_at", "expires_at", "next_attempt_at")
+    }
     status = SubscriptionStatus(row["status"])
     open_page = status is SubscriptionStatus.INCOMPLETE and row["token"] is None
     return Subscribed(
@@ -97,8 +101,9 @@ async def subscription(subscription_id: str, now: datetime) -> Subscribed | None
         trial_end=times["trial_end"],
         ends_at=times["cancel_at"] or (times["period_end"] if row["cancel_at_period_end"] else None),
         checkout_url=row["checkout_url"] if open_page and times["expires_at"] and times["expires_at"] > now else None,
-        payment_url=row["payment_url"],
+        payment_url=None if status in SUBSCRIPTION_ENDED else row["payment_url"],
         owed_minor=row["owed_minor"],
+        next_attempt_at=times["next_attempt_at"],
         version=row["version"],
     )
 

@@ -1,5 +1,6 @@
 """Subscriptions, and what customers may use because of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from domain.reads import Condition, Row
 from domain.subscriptions.actions import SubscriptionAction, SubscriptionState, refusal
 from kit import clock
 from kit.database.reading import decode_json, decode_time
-from models import Scope, SubscriptionStatus
+from models import SUBSCRIPTION_ENDED, Scope, SubscriptionStatus
 from schema.arguments import After, First
 from schema.enums import show
 from schema.events.types import Event
@@ -123,18 +124,24 @@ class Subscription(Node):
         assert row is not None
         return Customer.of(row)
 
+    async def _owed(self, info: Info) -> Sequence[Row]:
+        """The invoices that are to be paid, oldest first; none once it has ended."""
+        ended = self.status in SUBSCRIPTION_ENDED
+        return () if ended else await context_of(info).load.open_invoices.load(self.id)
+
     @strawberry.field(
-        description="What the customer has to do: pay an invoice, or confirm it at the bank. Null for nothing."
+        description="What the customer has to do: pay an invoice, or confirm it at the bank. Null for nothing,"
+        " and once it has ended."
     )
     async def next_action(self, info: Info) -> NextAction | None:
-        owed = await context_of(info).load.open_invoices.load(self.id)
+        owed = await self._owed(info)
         if not owed:
             return None
         return NextAction(type="confirm" if owed[-1]["requires_action"] else "pay", url=owed[-1]["payment_url"])
 
     @strawberry.field(description="When the PSP next tries to collect what is owed; null when it does not.")
     async def next_attempt_at(self, info: Info) -> datetime | None:
-        owed = await context_of(info).load.open_invoices.load(self.id)
+        owed = await self._owed(info)
         return min((decode_time(row["next_attempt_at"]) for row in owed if row["next_attempt_at"]), default=None)
 
     @strawberry.field(
