@@ -109,6 +109,17 @@ _ENGLISH = Language(
             "Your refund did not go through",
             "This amount could not be given back the way it came. Please ask {merchant} for another way.",
         ),
+        (MailKind.RENEWAL_FAILED, "unpaid"): Words(
+            "Your payment to {merchant} did not go through",
+            "Your subscription could not be paid",
+            "Nothing has been taken, and it is not tried again. Please pay now to go on with your subscription.",
+        ),
+        (MailKind.RENEWAL_FAILED, "ended"): Words(
+            "Your payment to {merchant} did not go through",
+            "Your subscription could not be paid",
+            "Nothing has been taken, and it is not tried again: your subscription has ended. To go on, please subscribe"
+            " anew at {merchant}.",
+        ),
         (MailKind.DISPUTE_OPENED, "warning_needs_response"): Words(
             "Inquiry about {amount}",
             "A payer’s bank asks about a payment",
@@ -215,6 +226,18 @@ _GERMAN = Language(
             "Ihre Erstattung ist nicht zustande gekommen",
             "Dieser Betrag konnte nicht auf demselben Weg erstattet werden. Bitte fragen Sie {merchant}"
             " nach einem anderen.",
+        ),
+        (MailKind.RENEWAL_FAILED, "unpaid"): Words(
+            "Ihre Zahlung an {merchant} ist nicht zustande gekommen",
+            "Ihr Abonnement konnte nicht bezahlt werden",
+            "Es wurde nichts abgebucht, und es wird nicht wieder versucht. Bitte zahlen Sie jetzt, um Ihr Abonnement"
+            " fortzusetzen.",
+        ),
+        (MailKind.RENEWAL_FAILED, "ended"): Words(
+            "Ihre Zahlung an {merchant} ist nicht zustande gekommen",
+            "Ihr Abonnement konnte nicht bezahlt werden",
+            "Es wurde nichts abgebucht, und es wird nicht wieder versucht: Ihr Abonnement ist beendet. Um fortzufahren,"
+            " schließen Sie bei {merchant} bitte ein neues ab.",
         ),
         (MailKind.DISPUTE_OPENED, "warning_needs_response"): Words(
             "Rückfrage zu {amount}",

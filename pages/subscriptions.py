@@ -1,33 +1,47 @@
 """A subscription's page for its customer: how it stands, what is owed, another card. And its invoices, to print."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from domain.billing import method, shown
+from domain.billing import inquire, method, shown
 from domain.billing.shown import Subscribed
 from domain.checkout.places import Places
 from domain.refusals import Refusal
 from kit import clock, ids
-from pages import wording
-from pages.render import page
+from pages import asking, streams, wording
+from pages.render import fragment, page
 from pages.returning import OPENING, Retry
 
 
 async def subscription_page(request: Request) -> Response:
-    """GET /subscriptions/{subscription_id}/{token}."""
+    """GET /subscriptions/{subscription_id}/{token}. Who comes from paying finds it paid: the PSP itself is asked."""
     found = await _subscribed(request)
+    if found is not None and not found.settled:
+        await _ask(request, found)
+        found = await _subscribed(request)
     if found is None:
         return page(request, "not_found.html", status=404)
-    return page(
-        request,
-        "subscription.html",
-        form_targets=_portal(request),
-        shown=found,
-        words=wording.SUBSCRIPTIONS[found.status],
-        method_path=f"{request.url.path}/method",
-    )
+    return page(request, "subscription.html", form_targets=_portal(request), **_facts(request.url.path, found))
+
+
+async def subscription_live(request: Request) -> Response:
+    """GET /subscriptions/{subscription_id}/{token}/live: server-sent events, one for each change of the page.
+
+    204 tells the browser not to come again: there is no more to tell.
+    """
+    found = await _subscribed(request)
+    if found is None:
+        return Response(status_code=404)
+    after = streams.cursor(request)
+    if found.settled and found.version == after:
+        return Response(status_code=204)
+    return streams.stream(request, _changes(request, found.subscription_id, after))
 
 
 async def change_method(request: Request) -> Response:
@@ -60,6 +74,36 @@ async def invoice_page(request: Request) -> Response:
     if found is None:
         return page(request, "not_found.html", status=404)
     return page(request, "billed.html", invoice=found)
+
+
+async def _ask(request: Request, found: Subscribed) -> None:
+    gateways, now = request.app.state.house.gateways, clock.now()
+    question = partial(inquire.inquire, gateways, found.subscription_id, cause=asking.CAUSE, now=now)
+    await asking.of(request.app).ask(found.subscription_id, question)
+
+
+async def _changes(request: Request, subscription_id: str, after: int) -> AsyncGenerator[str, None]:
+    path = request.url.path.removesuffix("/live")
+    async with aclosing(shown.follow(request.app.state.house.hub, subscription_id, after, clock.now())) as following:
+        async for found in following:
+            facts = _facts(path, found)
+            told = {
+                "state": found.status.value,
+                "settled": found.settled,
+                "title": facts["words"].title,
+                "text": facts["words"].text or "",
+                "html": fragment(request, "subscribed.html", **facts),
+            }
+            yield streams.message(found.version, told)
+
+
+def _facts(path: str, found: Subscribed) -> dict[str, Any]:
+    return {
+        "shown": found,
+        "words": wording.subscription(found),
+        "live_path": f"{path}/live?after={found.version}",
+        "method_path": f"{path}/method",
+    }
 
 
 async def _subscribed(request: Request) -> Subscribed | None:

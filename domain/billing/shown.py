@@ -1,18 +1,21 @@
 """What the pages of a subscription and of an invoice show; whoever has their address may see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain import following
 from gateways.billing import InvoiceLine
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
-from models import InvoiceStatus, SubscriptionStatus
+from kit.hub import Hub
+from models import SUBSCRIPTION_ENDED, InvoiceStatus, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription for its customer. `payment_url` is where what is owed is paid, None for nothing owed."""
+    """A subscription for its customer, as of its `version`. `payment_url` is where what is owed is paid, None for
+    nothing owed, or no longer; `next_attempt_at` is when the PSP tries to collect it, None when it does not."""
 
     subscription_id: str
     merchant_id: str
@@ -29,6 +32,13 @@ class Subscribed:
     checkout_url: str | None
     payment_url: str | None
     owed_minor: int
+    next_attempt_at: datetime | None
+    version: int
+
+    @property
+    def settled(self) -> bool:
+        """Nothing that the customer is about to do would change the page."""
+        return self.status is not SubscriptionStatus.INCOMPLETE and self.payment_url is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,8 @@ async def subscription(subscription_id: str, now: datetime) -> Subscribed | None
     row = await reading.fetch_one(
         """SELECT s.id, s.merchant_id, m.name AS merchant_name, s.livemode, p.name AS plan_name, s.status, s.quantity,
                   v.amount_minor * s.quantity AS amount_minor, v.currency, s.period_end, s.trial_end, s.cancel_at,
-                  s.cancel_at_period_end, s.checkout_url, s.expires_at, s.token, i.payment_url,
+                  s.cancel_at_period_end, s.checkout_url, s.expires_at, s.token, s.version, i.payment_url,
+                  i.next_attempt_at,
                   COALESCE(i.due_minor - i.paid_minor, 0) AS owed_minor
              FROM subscriptions s JOIN merchants m ON m.id = s.merchant_id JOIN plans p ON p.id = s.plan_id
              JOIN plan_prices v ON v.id = s.price_id
@@ -71,7 +82,9 @@ async def subscription(subscription_id: str, now: datetime) -> Subscribed | None
     )
     if row is None:
         return None
-    times = {name: _time(row, name) for name in ("period_end", "trial_end", "cancel_at", "expires_at")}
+    times = {
+        name: _time(row, name) for name in ("period_end", "trial_end", "cancel_at", "expires_at", "next_attempt_at")
+    }
     status = SubscriptionStatus(row["status"])
     open_page = status is SubscriptionStatus.INCOMPLETE and row["token"] is None
     return Subscribed(
@@ -88,9 +101,22 @@ async def subscription(subscription_id: str, now: datetime) -> Subscribed | None
         trial_end=times["trial_end"],
         ends_at=times["cancel_at"] or (times["period_end"] if row["cancel_at_period_end"] else None),
         checkout_url=row["checkout_url"] if open_page and times["expires_at"] and times["expires_at"] > now else None,
-        payment_url=row["payment_url"],
+        payment_url=None if status in SUBSCRIPTION_ENDED else row["payment_url"],
         owed_minor=row["owed_minor"],
+        next_attempt_at=times["next_attempt_at"],
+        version=row["version"],
     )
+
+
+def follow(hub: Hub, subscription_id: str, after: int, now: datetime) -> AsyncGenerator[Subscribed, None]:
+    """The subscription, as soon as it is newer than the version `after`; ends with what is settled."""
+
+    async def look() -> Subscribed:
+        found = await subscription(subscription_id, now)
+        assert found is not None, "subscriptions are never deleted"
+        return found
+
+    return following.follow(hub, subscription_id, after, look)
 
 
 async def invoice(invoice_id: str) -> Billed | None:

@@ -7,7 +7,7 @@ from domain import reads
 from domain.mails.outbox import NewMail
 from kit.database.reading import decode_json
 from kit.database.unit import Unit
-from models import InvoiceReason, MailKind
+from models import SUBSCRIPTION_ENDED, InvoiceReason, MailKind
 
 PageUrl = Callable[[str], str]
 """Where a customer finds the page of a subscription, given its id."""
@@ -23,7 +23,7 @@ KINDS: Mapping[str, MailKind] = {
 async def mails(unit: Unit, merchant: Mapping[str, Any], upto: int, page_url: PageUrl) -> list[NewMail]:
     """Those of one stretch of the merchant's events."""
     rows = await unit.fetch(
-        """SELECT e.id, e.type, e.data, e.subject_id, c.email, c.name, p.name AS plan_name, v.currency,
+        """SELECT e.id, e.type, e.data, e.subject_id, c.email, c.name, s.status, p.name AS plan_name, v.currency,
                   v.amount_minor * s.quantity AS price_minor
              FROM events e JOIN subscriptions s ON s.id = e.subject_id JOIN customers c ON c.id = s.customer_id
              JOIN plans p ON p.id = s.plan_id JOIN plan_prices v ON v.id = s.price_id
@@ -58,6 +58,7 @@ async def _invoices(merchant_id: str, events: Sequence[Mapping[str, Any]]) -> di
 def _facts(event: Mapping[str, Any], invoice: Mapping[str, Any] | None, page_url: PageUrl) -> dict[str, Any]:
     """What the mail has to say; amounts in minor units, times in ISO 8601."""
     ended = event["type"] == "subscription.canceled"
+    last = event["type"] == "invoice.payment_failed" and not event["data"].get("next_attempt_at")
     facts = {
         "name": event["name"],
         "purpose": event["plan_name"],
@@ -66,6 +67,12 @@ def _facts(event: Mapping[str, Any], invoice: Mapping[str, Any] | None, page_url
         "currency": event["currency"],
         "next_attempt_at": event["data"].get("next_attempt_at"),
         "trial_end": event["data"].get("trial_end"),
+        "outcome": _after_the_last_try(event["status"]) if last else None,
         "url": page_url(event["subject_id"]),
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _after_the_last_try(status: str) -> str:
+    """What has become of what could not be paid: nothing is left to pay for, or the customer has to pay it."""
+    return "ended" if status in SUBSCRIPTION_ENDED else "unpaid"

@@ -1,5 +1,6 @@
 """Subscriptions, and what customers may use because of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from domain.reads import Condition, Row
 from domain.subscriptions.actions import SubscriptionAction, SubscriptionState, refusal
 from kit import clock
 from kit.database.reading import decode_json, decode_time
-from models import InvoiceStatus, Scope, SubscriptionStatus
+from models import SUBSCRIPTION_ENDED, InvoiceStatus, Scope, SubscriptionStatus
 from schema.arguments import After, First
 from schema.enums import show
 from schema.events.types import Event
@@ -123,8 +124,14 @@ class Subscription(Node):
         assert row is not None
         return Customer.of(row)
 
+    async def _owed(self, info: Info) -> Sequence[Row]:
+        """The invoices that are to be paid, oldest first; none once it has ended."""
+        ended = self.status in SUBSCRIPTION_ENDED
+        return () if ended else await context_of(info).load.owed_invoices.load(self.id)
+
     @strawberry.field(
-        description="What the customer has to do: pay an invoice, or confirm it at the bank. Null for nothing."
+        description="What the customer has to do: pay an invoice, or confirm it at the bank. Null for nothing,"
+        " and once it has ended."
     )
     async def next_action(self, info: Info) -> NextAction | None:
         if not (unpaid := [row for row in await self._owed(info) if row["status"] == InvoiceStatus.OPEN]):
@@ -167,9 +174,6 @@ class Subscription(Node):
             )
             for action, refused in found.items()
         ]
-
-    async def _owed(self, info: Info) -> list[Row]:
-        return await context_of(info).load.owed_invoices.load(self.id)
 
     @guarded(Scope.PAYMENTS_READ, description="Its invoices, newest first. Drafts are not shown.")
     async def invoices(self, info: Info, first: First = None, after: After = None) -> Connection[Invoice]:

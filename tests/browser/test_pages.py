@@ -170,6 +170,42 @@ def test_closed_and_unknown_links_are_kind(town: Town, shop: Shop, page: Page, a
         accessible(page)
 
 
+def test_a_subscriber_who_has_paid_finds_it_running_where_it_was_left(shop: Shop, page: Page) -> None:
+    begun = subscribing.start(shop, subscribing.plan(shop)["id"])
+    page.goto(begun["pageUrl"])
+    expect(page.get_by_role("link", name="Continue to payment")).to_be_visible()
+    shop.pay(begun)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your subscription runs")
+    expect(page.get_by_role("link", name="Continue to payment")).to_have_count(0)
+
+
+LONG = "Ganzjahresabonnementmitpersönlicherbetreuung" * 4
+RIGHT_TO_LEFT = "اشتراك سنوي في جميع الدورات مع التدريب والشهادة " * 4
+
+
+@pytest.mark.parametrize("name", [LONG, RIGHT_TO_LEFT], ids=["long", "right-to-left"])
+def test_an_invoice_with_a_long_name_fits_a_narrow_phone_and_small_paper_and_is_light_there(
+    shop: Shop, browser: Browser, name: str
+) -> None:
+    active = subscribing.subscribe(shop, subscribing.plan(shop, 123456789, name=name.strip()[:200])["id"])
+    context = browser.new_context(viewport={"width": 320, "height": 640}, color_scheme="dark")
+    page = watched(context)
+    page.goto(active["invoices"][0]["pageUrl"])
+    assert fits(page)
+    table, card = page.locator("table").bounding_box(), page.locator("article").bounding_box()
+    item = page.get_by_role("rowheader").first.bounding_box()
+    assert table
+    assert card
+    assert item
+    assert card["x"] < table["x"] < table["x"] + table["width"] < card["x"] + card["width"]
+    assert item["width"] > 100
+    page.emulate_media(media="print", color_scheme="dark")
+    colors = "[document.body, document.querySelector('.card')].map(e => getComputedStyle(e).backgroundColor)"
+    assert page.evaluate(colors) == ["rgb(255, 255, 255)", "rgb(255, 254, 251)"]
+    assert pages_of(page.pdf(format="A6", print_background=True)) <= 3
+    context.close()
+
+
 def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 

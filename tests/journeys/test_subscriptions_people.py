@@ -37,6 +37,13 @@ def test_renewals_bring_receipts_and_what_fails_or_ends_is_told_with_the_way_on(
     failed = town.post_office.letters(payer)[1].message.get_body(("plain",)).get_content()
     for word in ("All courses", "€19.00", "Next try", late["invoices"][-1]["number"], active["pageUrl"]):
         assert word in failed
+    bodies = [letter.message.get_body(("plain",)).get_content() for letter in town.post_office.letters(payer)[1:-1]]
+    assert ["It is tried again by itself" in body for body in bodies] == [True] * (tries - 1) + [False]
+    assert "it is not tried again" in bodies[-1]
+    assert "Next try" not in bodies[-1]
+    ended = subscribing.find(shop, active["id"])
+    assert (ended["nextAction"], ended["nextAttemptAt"]) == (None, None)
+    assert "Pay now" not in page(town, active["pageUrl"])
 
 
 def test_a_trial_that_ends_soon_is_told_once(town: Town, shop: Shop) -> None:
@@ -93,6 +100,24 @@ def test_an_invoice_can_be_printed(town: Town, shop: Shop) -> None:
     shown = page(town, active["invoices"][0]["pageUrl"])
     for word in ("Invoice", active["invoices"][0]["number"], "ada@example.com", "€19.00", "Paid", "Test mode"):
         assert word in shown
+
+
+def test_the_invoice_of_a_credit_and_the_one_that_it_pays_say_what_became_of_it(town: Town, shop: Shop) -> None:
+    large, small = subscribing.plan(shop, 9000), subscribing.plan(shop, 1000)
+    active = subscribing.subscribe(shop, large["id"])
+    subscribing.done(shop, "subscriptionChange", subscriptionId=active["id"], planId=small["id"])
+    credit = settled(shop, active["id"], "ACTIVE")["invoices"][-1]
+    assert credit["total"]["amountMinor"] < 0
+    shown = page(town, credit["pageUrl"])
+    assert "This is a credit of" in shown
+    assert "Thank you" not in shown
+    advance(shop, active, renew=True)
+    eventually(lambda: len(subscribing.find(shop, active["id"])["invoices"]) == 3)
+    covered = settled(shop, active["id"], "ACTIVE")["invoices"][-1]
+    assert (covered["status"], covered["amountDue"]["amountMinor"]) == ("PAID", 0)
+    shown = page(town, covered["pageUrl"])
+    assert "Your credit has paid this." in shown
+    assert "Thank you" not in shown
 
 
 @pytest.mark.parametrize("kind", ["subscriptions", "invoices"])
