@@ -9,7 +9,7 @@ import pytest
 
 from kit import ids
 from kit.database.reading import decode_json
-from tests import webhooking
+from tests import vendors, webhooking
 from tests.town import ORDER_CREATE, Shop
 from tests.unchanged import nothing_happens, outcome, remembered
 
@@ -125,6 +125,16 @@ def with_plan_description(text: str) -> tuple[str, Any]:
     return plan(description=text)
 
 
+def with_rule_name(text: str) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "name": text, "parts": [{}], "hold": {}}
+    return vendors.RULE, {"input": given}
+
+
+def with_vendor_name(text: str) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "name": text, "email": "v@example.com", "country": "DE"}
+    return vendors.CREATE, {"input": given}
+
+
 FIELDS = [
     pytest.param(with_name, "items.0.name", 200, id="an item's name"),
     pytest.param(with_reference, "reference", 100, id="a reference"),
@@ -132,6 +142,8 @@ FIELDS = [
     pytest.param(with_metadata_value, "metadata.0.value", 500, id="a metadata value"),
     pytest.param(with_customer_name, "customer.name", 200, id="a customer's name"),
     pytest.param(with_product_name, "name", 200, id="a product's name"),
+    pytest.param(with_rule_name, "name", 100, id="a split rule's name"),
+    pytest.param(with_vendor_name, "name", 200, id="a vendor's name"),
     pytest.param(with_endpoint_description, "description", 200, id="an endpoint's description"),
     pytest.param(with_description, "description", 2000, id="a product's description"),
     pytest.param(lambda text: link(purpose=text), "purpose", 200, id="a link's purpose"),

@@ -13,6 +13,7 @@ from kit import clock
 from tests.following import follow
 from tests.town import ERRORS, MONEY, Shop, Town, eventually
 from tests.vendors import (
+    BYPASS,
     CREATE,
     REFUND_CREATE,
     VENDOR,
@@ -25,6 +26,7 @@ from tests.vendors import (
     do,
     find,
     found,
+    fund,
     item,
     key,
     money,
@@ -121,9 +123,10 @@ def test_with_every_webhook_lost_the_vendor_is_asked_about_all_the_same(town: To
 
 def sold_quietly(town: Town, shop: Shop, vendor: Any) -> Any:
     """A sale that reconciliation alone learns of."""
+    fund(town, "EUR")
     order = shop.order(items=[item(10000, commissioned(shop, vendor))])
     payment = shop.checkout(order["id"])["payment"]
-    shop.pay(payment, card="4000000000000077")
+    shop.pay(payment, card=BYPASS)
     town.sweep(only=payment["id"])
     eventually(lambda: ("MADE", 9000, False) in moved(found(shop, payment["id"])))
     return found(shop, payment["id"])
@@ -187,7 +190,7 @@ def test_a_disabled_or_restricted_vendor_waits_for_its_share(town: Town, shop: S
     disabled = shop.ask(DISABLE, input={"vendorId": vendor["id"]})["vendorDisable"]
     assert disabled["vendor"]["disabled"] is True
     payment = shop.checkout(order["id"])["payment"]
-    shop.pay(payment, card="4000000000000077")
+    shop.pay(payment)
     eventually(lambda: balance(shop, vendor) == {"pending": 9000} if find(shop, vendor["id"])["balances"] else False)
     assert moved(settled(shop, payment["id"])) == []
     shop.ask(ENABLE, input={"vendorId": vendor["id"]})
@@ -197,7 +200,7 @@ def test_a_disabled_or_restricted_vendor_waits_for_its_share(town: Town, shop: S
     onboard(shop, restricted, outcome="document")
     eventually(lambda: find(shop, restricted["id"])["status"] == "RESTRICTED")
     payment = shop.checkout(order["id"])["payment"]
-    shop.pay(payment, card="4000000000000077")
+    shop.pay(payment)
     eventually(lambda: find(shop, restricted["id"])["balances"])
     assert moved(settled(shop, payment["id"])) == []
     onboard(shop, restricted, outcome="complete")
@@ -206,7 +209,7 @@ def test_a_disabled_or_restricted_vendor_waits_for_its_share(town: Town, shop: S
 
 def test_a_payout_that_was_paid_may_still_fail(town: Town, shop: Shop) -> None:
     vendor = active(shop)
-    settled(shop, sold(shop, [item(10000, commissioned(shop, vendor))])["id"])
+    settled(shop, sold(shop, [item(10000, commissioned(shop, vendor))], card=BYPASS)["id"])
     eventually(lambda: balance(shop, vendor) == {"available": 9000})
     payout = pay_out(town, vendor, 5000)
     eventually(lambda: balance(shop, vendor) == {"available": 4000, "inTransit": 5000})
@@ -224,7 +227,7 @@ def test_the_statement_adds_up_from_its_opening_to_its_closing(town: Town, shop:
     vendor = active(shop)
     name = commissioned(shop, vendor)
     begin = clock.now()
-    first = sold(shop, [item(10000, name)])
+    first = sold(shop, [item(10000, name)], card=BYPASS)
     settled(shop, first["id"])
     middle = clock.now()
     second = sold(shop, [item(5000, name)])
@@ -263,7 +266,7 @@ def test_a_vendor_is_followed_live_and_from_any_cursor(town: Town, shop: Shop) -
     with follow(town.graphql_url, shop.secret_key, UPDATES, id=vendor["id"]) as following:
         start = following.next()
         assert (start["event"], start["vendor"]["status"]) == (None, "ACTIVE")
-        settled(shop, sold(shop, [item(10000, commissioned(shop, vendor))])["id"])
+        settled(shop, sold(shop, [item(10000, commissioned(shop, vendor))], card=BYPASS)["id"])
         kinds = [following.next()["event"]["type"] for _ in range(2)]
         pay_out(town, vendor, 100)
         kinds.append(following.next()["event"]["type"])
