@@ -21,8 +21,10 @@ async def close_next(gateways: Gateways, *, cause: Cause, now: datetime) -> bool
     link_id = await unit_of_work(lambda unit: _claim(unit, now, until))
     if link_id is None:
         return False
-    while pages := await _open_pages(link_id):
+    last = ""
+    while pages := await _open_pages(link_id, last):
         await asyncio.gather(*(inquire.close(gateways, page, cause=cause, now=now) for page in pages))
+        last = pages[-1]
     await reading.execute(
         "UPDATE payment_links SET closes_at = NULL WHERE id = $1 AND closes_at = $2", link_id, until
     )  # unless it was given another end meanwhile
@@ -40,11 +42,13 @@ async def _claim(unit: Unit, now: datetime, until: datetime) -> str | None:
     return row["id"] if row else None
 
 
-async def _open_pages(link_id: str) -> list[str]:
+async def _open_pages(link_id: str, after: str) -> list[str]:
+    """The next few, so that each is closed once, whatever the PSP says of it."""
     rows = await reading.fetch(
         """SELECT p.id FROM orders o JOIN payments p ON p.order_id = o.id
-            WHERE o.payment_link_id = $1 AND p.status = 'open' LIMIT $2""",
+            WHERE o.payment_link_id = $1 AND p.status = 'open' AND p.id > $2 ORDER BY p.id LIMIT $3""",
         link_id,
+        after,
         _AT_ONCE,
     )
     return [row["id"] for row in rows]
