@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from standardwebhooks import WebhookVerificationError
 
 from domain.deliveries.schedule import SLOW_SECONDS
 from kit import clock
 from kit.database import reading
+from tests.linking import go, link
 from tests.receiver import Answering, Receiver, receiving
 from tests.town import Shop, Town, eventually, free_port
 from tests.unchanged import nothing_happens, told
@@ -266,6 +268,16 @@ def test_who_asks_to_be_left_alone_is(shop: Shop, receiver: Receiver) -> None:
     assert limited["nextAttemptAt"] >= (before + timedelta(seconds=600)).isoformat()
     (row,) = shop.town.call(reading.fetch("SELECT busy_until FROM webhook_endpoints WHERE id = $1", endpoint_id))
     assert reading.decode_time(row["busy_until"]) >= before + timedelta(seconds=600)
+
+
+def test_a_message_names_the_link_that_its_order_comes_of(shop: Shop, receiver: Receiver) -> None:
+    made(shop, receiver, eventTypes=["order.created"])
+    sold = link(shop)
+    with httpx.Client(timeout=30) as payer:
+        go(payer, sold)
+    shop.order()
+    told = {each.message["data"]["order"]["paymentLinkId"] for each in receiver.got(2)}
+    assert told == {sold["id"], None}
 
 
 def test_an_endpoint_that_hangs_keeps_no_other_waiting(town: Town, shop: Shop, receiver: Receiver) -> None:
