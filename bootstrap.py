@@ -42,6 +42,10 @@ class House:
     def base_url(self) -> str:
         return self.settings.base_url
 
+    def page_url(self, subscription_id: str) -> str:
+        """Where a customer finds the page of a subscription."""
+        return self.base_url + self.tokens.page_path("subscriptions", subscription_id)
+
     @property
     def tokenization(self) -> Tokenization | None:
         """What a browser needs to tokenize at the PSP, None where no publishable key is configured."""

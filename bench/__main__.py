@@ -26,6 +26,8 @@ from bench.parts import (
     memory,
     operations,
     pages,
+    renewals,
+    splits,
     subscribers,
     webhooks,
 )
@@ -38,8 +40,10 @@ PARTS: Parts = {
     "lists": lists.measure,
     "lifecycles": lifecycles.measure,
     "operations": operations.measure,
+    "renewals": renewals.measure,
     "deliveries": deliveries.measure,
     "pages": pages.measure,
+    "splits": splits.measure,
     "subscribers": subscribers.measure,
     "memory": memory.measure,
 }

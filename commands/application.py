@@ -46,6 +46,7 @@ def build(house: House, demo: dict[str, Any] | None = None) -> Application:
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             Route("/webhooks/stripe", stripe_webhook, methods=["POST"]),
+            Route("/webhooks/stripe/connect", stripe_webhook, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *ROUTES,

@@ -69,7 +69,7 @@ async def worker(settings: Settings) -> None:
 def at_work(house: House) -> list[Coroutine[Any, Any, None]]:
     """All that a worker does, as coroutines to be run."""
     return [
-        run_jobs(house.redis_url, house.gateways, house.post, house.base_url),
+        run_jobs(house.redis_url, house.gateways, house.post, house.base_url, house.page_url),
         run_relay(house.hub),
         run_deliveries(house.hub, house.tokens, private_targets=house.private_targets),
     ]
@@ -79,7 +79,7 @@ async def sandbox(host: str, port: int, state: Path | None) -> None:
     """The sandbox PSP alone."""
     if state:
         _make_room_for(state)
-    async with Serving(create_app(state=state), host, port, lifespan=True):
+    async with Serving(create_app(state=state), host, port, lifespan=True, dated=False):
         print(
             f"The sandbox PSP answers at http://{host}:{port} (STRIPE_API_BASE); any sk_test_ key will do.", flush=True
         )
@@ -116,15 +116,17 @@ async def _with_sandbox(stack: contextlib.AsyncExitStack, settings: Settings) ->
     """Starts the sandbox, registers our webhook address there, and points the settings at it."""
     public_url = settings.sandbox_url
     app = create_app(state=settings.data_dir / "sandbox.db", public_url=public_url)
-    await stack.enter_async_context(Serving(app, settings.host, settings.sandbox_port, lifespan=True))
-    url = f"{settings.local_url}/webhooks/stripe"
-    known = _read_demo(settings).get("webhookSecret")
-    secret = await endpoints.ensure(_SANDBOX_KEY, public_url, url, known)
+    await stack.enter_async_context(Serving(app, settings.host, settings.sandbox_port, lifespan=True, dated=False))
+    url, known = f"{settings.local_url}/webhooks/stripe", _read_demo(settings)
+    secret = await endpoints.ensure(_SANDBOX_KEY, public_url, url, known.get("webhookSecret"))
+    connect_secret = await endpoints.ensure(
+        _SANDBOX_KEY, public_url, f"{url}/connect", known.get("connectWebhookSecret"), connect=True
+    )
     return replace(
         settings,
         stripe_publishable_key=_SANDBOX_PUBLISHABLE_KEY,
         stripe_secret_key=_SANDBOX_KEY,
-        stripe_webhook_secrets=(secret,),
+        stripe_webhook_secrets=(secret, connect_secret),
         stripe_api_base=public_url,
     )
 
@@ -146,6 +148,7 @@ async def _demo(house: House) -> dict[str, Any]:
         "graphqlUrl": f"{settings.base_url}/graphql",
         **facts,
         "webhookSecret": settings.stripe_webhook_secrets[0],
+        "connectWebhookSecret": settings.stripe_webhook_secrets[-1],
         "sandboxUrl": settings.stripe_api_base,
     }
     _write_demo(settings, told)

@@ -7,6 +7,7 @@ from datetime import datetime
 from domain import idempotency
 from domain.refusals import Findings
 from kit import ids
+from kit.database import reading
 from kit.database.unit import Unit, unit_of_work
 from kit.money import EXPONENTS, MAX_MINOR
 from models import Price, Product, ProductKind
@@ -44,15 +45,19 @@ async def create_product(
     name: str,
     description: str | None,
     prices: Sequence[Amount],
+    split_rule: str | None,
     idempotency_key: str,
     body_digest: str,
     now: datetime,
 ) -> str:
-    """A new product with one price for each currency; returns its id. The same key and body give the same product."""
+    """A new product with one price for each currency; returns its id. The same key and body give the same product.
+    `split_rule` names the rule that it is sold under, in the version that is the newest then."""
     key = idempotency.check(idempotency_key)
     findings = Findings()
     clean_name = findings.text(name, "The name", 200, "name", required=True)
     clean_description = findings.text(description, "The description", 2000, "description", lines=True)
+    clean_rule = findings.text(split_rule, "The rule", 100, "splitRule")
+    await _check_rule(findings, merchant_id, clean_rule)
     _check_prices(findings, prices)
     findings.refuse_if_any()
     product_id = ids.new("prod", now)
@@ -75,6 +80,7 @@ async def create_product(
             kind=kind,
             name=clean_name,
             description=clean_description,
+            split_rule=clean_rule,
             created_at=now,
         )
         await Price.bulk_create(
@@ -83,6 +89,14 @@ async def create_product(
         return product_id
 
     return await unit_of_work(work)
+
+
+async def _check_rule(findings: Findings, merchant_id: str, name: str | None) -> None:
+    if name is not None:
+        row = await reading.fetch_one(
+            "SELECT id FROM split_rules WHERE merchant_id = $1 AND name = $2 LIMIT 1", merchant_id, name
+        )
+        findings.unless(row is not None, "NOT_FOUND", f"There is no split rule {name[:60]!r}.", "splitRule")
 
 
 def _check_prices(findings: Findings, prices: Sequence[Amount]) -> None:

@@ -1,6 +1,6 @@
 """What a gateway can charge at once, by any of its methods."""
 
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from kit.money import formatted
 
 

@@ -41,6 +41,7 @@ async def set_up(*, livemode: bool, now: datetime) -> Demo:
             name=name,
             description=description,
             prices=[Amount(amount, currency) for currency, amount in prices.items()],
+            split_rule=None,
             idempotency_key=f"demo:{name}",
             body_digest="demo",
             now=now,

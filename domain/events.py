@@ -126,11 +126,12 @@ async def _number(unit: Unit, merchant_id: str, numbered: Numbered) -> int:
 
 
 async def newest(topics: set[str]) -> dict[str, int]:
-    """The newest version of each order and the newest sequence of each merchant among the topics."""
+    """The newest version of each order and subscription, and the newest sequence of each merchant, among the topics."""
     known = sorted(topics)
     orders = await reading.fetch("SELECT id, version AS n FROM orders WHERE id = ANY($1)", known)
+    subscriptions = await reading.fetch("SELECT id, version AS n FROM subscriptions WHERE id = ANY($1)", known)
     merchants = await reading.fetch("SELECT id, event_sequence AS n FROM merchants WHERE id = ANY($1)", known)
-    found = {row["id"]: int(row["n"]) for row in (*orders, *merchants)}
+    found = {row["id"]: int(row["n"]) for row in (*orders, *subscriptions, *merchants)}
     if RELAY_TOPIC in topics:
         waiting = await reading.fetch_one("SELECT 1 FROM events WHERE sequence IS NULL LIMIT 1")
         found[RELAY_TOPIC] = 1 if waiting else 0

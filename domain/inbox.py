@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from domain.events import Cause, CauseKind
-from domain.payments.apply import Applied, Foreign, NotYetKnown
-from gateways.base import EventKind, Evidence, GatewayEvent
+from domain.payments.apply import Foreign, NotYetKnown
+from gateways.base import EventKind, GatewayEvent
 from gateways.registry import Gateways
 from kit import ids
 from kit.database.unit import Unit, unit_of_work
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 class Handler(Protocol):
-    """The domain verb that takes the evidence of one kind of event in."""
+    """The domain verb that takes in the evidence of one kind of event, which is of a type of its own."""
 
-    async def __call__(self, unit: Unit, evidence: Evidence, /, *, cause: Cause, now: datetime) -> Applied: ...
+    async def __call__(self, unit: Unit, evidence: Any, /, *, cause: Cause, now: datetime) -> object: ...
 
 
 Handlers = Mapping[EventKind, Handler]
@@ -62,24 +62,29 @@ async def _receive(unit: Unit, event: GatewayEvent, payload: str, handlers: Hand
         raise Unreadable("The message is not understood.")
     handler = handlers.get(event.kind)
     status = InboxStatus.IGNORED if handler is None or event.evidence is None else InboxStatus.APPLIED
-    if not await _insert(unit, event, payload, status, None, now):
+    message_id = await _insert(unit, event, payload, status, None, now)
+    if message_id is None:
         return Receipt.DUPLICATE
     if handler is not None and event.evidence is not None:
-        await handler(unit, event.evidence, cause=_cause(event.token), now=now)
+        try:
+            await handler(unit, event.evidence, cause=_cause(event.token), now=now)
+        except Foreign as foreign:  # raised with nothing changed: no need to begin again
+            await _set_status(unit, message_id, InboxStatus.IGNORED, foreign)
+            return Receipt.IGNORED
     return Receipt(status.value)
 
 
 async def _set_aside(unit: Unit, event: GatewayEvent, payload: str, error: Exception, now: datetime) -> Receipt:
-    status = InboxStatus.IGNORED if isinstance(error, Foreign) else InboxStatus.KEPT
-    if not await _insert(unit, event, payload, status, error, now):
+    if await _insert(unit, event, payload, InboxStatus.KEPT, error, now) is None:
         return Receipt.DUPLICATE
     unit.after_commit(lambda: wake(TOPIC))
-    return Receipt(status.value)
+    return Receipt.KEPT
 
 
 async def _insert(
     unit: Unit, event: GatewayEvent, payload: str, status: InboxStatus, error: Exception | None, now: datetime
-) -> bool:
+) -> str | None:
+    """The message's id; None when it was received before."""
     row = await unit.fetch_one(
         """INSERT INTO webhook_events (id, gateway, event_token, type, payload, status, detail, tries, retry_at,
                                        received_at)
@@ -94,7 +99,7 @@ async def _insert(
         now + _FIRST_PAUSE if status is InboxStatus.KEPT else None,
         now,
     )
-    return row is not None
+    return row["id"] if row else None
 
 
 async def retry_next(gateways: Gateways, *, handlers: Handlers, now: datetime) -> bool:

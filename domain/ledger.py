@@ -14,20 +14,27 @@ MERCHANT_PAYABLE = "merchant_payable"
 PSP_FEES = "psp_fees"
 REFUNDS_IN_FLIGHT = "refunds_in_flight"
 DISPUTES = "disputes"
+COMMISSION = "commission"
+HELD, VENDOR_PAYABLE, PSP_VENDOR, PAYOUTS = "held", "vendor_payable", "psp_vendor", "payouts"
+"""Of each vendor there is one of these: `held:ven_…` and so on."""
+UNASSIGNED = "unassigned"
+"""In the place of a vendor's id as long as there is none: `held:unassigned`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A ledger transaction of one posting: an amount that goes from `debit` to `credit`."""
+    """An amount that goes from `debit` to `credit`: a line of the ledger transaction (kind, subject, step)."""
 
     kind: PostingKind
     subject_id: str
     step: str
-    payment_id: str
+    payment_id: str | None
     debit: str
     credit: str
     currency: str
     amount_minor: int
+    vendor_id: str | None = None
+    line: int = 1
 
 
 def capture(payment_id: str, currency: str, amount_minor: int, captured_so_far: int) -> Entry:
@@ -105,17 +112,65 @@ def dispute(kind: PostingKind, dispute_id: str, payment_id: str, currency: str, 
     )
 
 
-_COLUMNS = "merchant_id, kind, subject_id, step, line, payment_id, debit, credit, currency, amount_minor, posted_at"
+VENDOR_ACCOUNTS = {
+    PostingKind.COMMISSION: (MERCHANT_PAYABLE, COMMISSION),
+    PostingKind.COMMISSION_RETURNED: (COMMISSION, MERCHANT_PAYABLE),
+    PostingKind.SHARE_HELD: (MERCHANT_PAYABLE, HELD),
+    PostingKind.SHARE_RETURNED: (HELD, MERCHANT_PAYABLE),
+    PostingKind.SHARE_RELEASED: (HELD, VENDOR_PAYABLE),
+    PostingKind.SHARE_RECLAIMED: (VENDOR_PAYABLE, HELD),
+    PostingKind.TRANSFER: (PSP_VENDOR, PSP_RECEIVABLE),
+    PostingKind.TRANSFER_REVERSED: (PSP_RECEIVABLE, PSP_VENDOR),
+    PostingKind.PAYOUT: (PAYOUTS, PSP_VENDOR),
+    PostingKind.PAYOUT_PAID: (VENDOR_PAYABLE, PAYOUTS),
+    PostingKind.PAYOUT_RETURNED: (PSP_VENDOR, PAYOUTS),
+    PostingKind.PAYOUT_REVERSED: (PSP_VENDOR, VENDOR_PAYABLE),
+}
+
+
+def sharing(
+    kind: PostingKind,
+    subject_id: str,
+    currency: str,
+    amount_minor: int,
+    *,
+    vendor_id: str | None,
+    payment_id: str | None = None,
+    step: str = "once",
+    line: int = 1,
+) -> Entry:
+    """What goes from the merchant to a vendor (or UNASSIGNED) and back, or to the commission (`vendor_id` None)."""
+    debit, credit = (
+        f"{account}:{vendor_id}" if account in (HELD, VENDOR_PAYABLE, PSP_VENDOR, PAYOUTS) else account
+        for account in VENDOR_ACCOUNTS[kind]
+    )
+    return Entry(
+        kind=kind,
+        subject_id=subject_id,
+        step=step,
+        payment_id=payment_id,
+        debit=debit,
+        credit=credit,
+        currency=currency,
+        amount_minor=amount_minor,
+        vendor_id=None if vendor_id == UNASSIGNED else vendor_id,
+        line=line,
+    )
+
+
+_COLUMNS = (
+    "merchant_id, kind, subject_id, step, line, payment_id, vendor_id, debit, credit, currency, amount_minor, posted_at"
+)
 
 
 @cache
 def _insert(rows: int) -> str:
-    row = [f"({', '.join(f'${n * 11 + i + 1}' for i in range(11))})" for n in range(rows)]
+    row = [f"({', '.join(f'${n * 12 + i + 1}' for i in range(12))})" for n in range(rows)]
     return f"INSERT INTO postings ({_COLUMNS}) VALUES {', '.join(row)}"  # noqa: S608 - only placeholders vary
 
 
 async def post(unit: Unit, entries: Sequence[Entry], *, merchant_id: str, now: datetime) -> None:
-    """Writes the entries; the same (kind, subject, step) cannot be written twice."""
+    """Writes the entries; the same (kind, subject, step, line) cannot be written twice."""
     values: list[object] = []
     for entry in entries:
         values += (
@@ -123,8 +178,9 @@ async def post(unit: Unit, entries: Sequence[Entry], *, merchant_id: str, now: d
             entry.kind.value,
             entry.subject_id,
             entry.step,
-            1,
+            entry.line,
             entry.payment_id,
+            entry.vendor_id,
             entry.debit,
             entry.credit,
             entry.currency,

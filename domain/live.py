@@ -1,10 +1,12 @@
-"""Follows the events of an order, a payment or a merchant: each once, in order, from any cursor on."""
+"""Follows the events of an order, a payment, a subscription or a merchant: each once, in order, from any cursor on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from domain import reads
 from domain.reads import Row
+from kit.database.reading import decode_json
 from kit.hub import Hub
 from kit.together import Together
 
@@ -15,19 +17,20 @@ present = Together(reads.by_id)
 """`reads.by_id`, for followers: what many of them read at once is read once."""
 
 
-async def order_events(hub: Hub, merchant_id: str, order_id: str, after: int) -> AsyncIterator[Row]:
-    """The order's events with a version larger than `after`, then each new one; ends when the caller stops."""
+async def subject_events(hub: Hub, merchant_id: str, subject_id: str, after: int) -> AsyncIterator[Row]:
+    """The events of an order or a subscription with a version larger than `after`, then each new one; ends when the
+    caller stops."""
 
     async def read(version: int) -> list[Row]:
-        return await _events_after(merchant_id, "subject_id", order_id, version, _BATCH)
+        return await _events_after(merchant_id, "subject_id", subject_id, version, _BATCH)
 
-    async for row in _follow(hub, order_id, after, "version", read):
+    async for row in _follow(hub, subject_id, after, "version", read):
         yield row
 
 
 async def payment_events(hub: Hub, merchant_id: str, order_id: str, payment_id: str, after: int) -> AsyncIterator[Row]:
     """Those of the order's events that tell of the payment."""
-    async for row in order_events(hub, merchant_id, order_id, after):
+    async for row in subject_events(hub, merchant_id, order_id, after):
         if row["payment_id"] == payment_id:
             yield row
 
@@ -40,6 +43,17 @@ async def merchant_events(hub: Hub, merchant_id: str, after: int) -> AsyncIterat
 
     async for row in _follow(hub, merchant_id, after, "sequence", read):
         yield row
+
+
+async def vendor_events(hub: Hub, merchant_id: str, vendor_id: str, after: int) -> AsyncIterator[Row]:
+    """Those of the merchant's events that tell of the vendor."""
+    async for row in merchant_events(hub, merchant_id, after):
+        if row["subject_id"] == vendor_id or vendor_id in _vendors(decode_json(row["data"])):
+            yield row
+
+
+def _vendors(data: Mapping[str, Any]) -> Sequence[str]:
+    return [*data.get("vendor_ids", ()), data.get("vendor_id", "")]
 
 
 async def _follow(

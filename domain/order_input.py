@@ -24,6 +24,7 @@ class NewItem:
     product_id: str | None = None
     name: str | None = None
     unit_amount: Amount | None = None
+    split_rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class NewCustomer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A checked row; amounts in minor units of the order's currency."""
+    """A checked row; amounts in minor units of the order's currency. `split_rule` is the name of the rule that it is
+    sold under, its own or its product's."""
 
     name: str
     unit_amount_minor: int
     quantity: int
     product_id: str | None
+    split_rule: str | None = None
 
     @property
     def amount_minor(self) -> int:
@@ -68,7 +71,7 @@ async def _priced(merchant_id: str, currency: str, items: Sequence[NewItem]) -> 
     if not wanted:
         return {}
     rows = await reading.fetch(
-        """SELECT p.id, p.name, c.amount_minor FROM products p
+        """SELECT p.id, p.name, p.split_rule, c.amount_minor FROM products p
              LEFT JOIN prices c ON c.product_id = p.id AND c.currency = $3
             WHERE p.merchant_id = $1 AND p.id = ANY($2)""",
         merchant_id,
@@ -90,8 +93,9 @@ def _check_item(
         "quantity",
     ):
         return None
+    rule = findings.text(item.split_rule, "The rule", 100, *path, "splitRule")
     if item.product_id is not None:
-        return _catalog_line(findings, currency, priced, item, path)
+        return _catalog_line(findings, currency, priced, item, rule, path)
     name = findings.text(item.name, "The name", 200, *path, "name", required=True)
     if not findings.unless(
         item.unit_amount is not None, "REQUIRED", "An item has a productId, or a name and a unitAmount.", *path
@@ -107,7 +111,7 @@ def _check_item(
         "unitAmount",
         "currency",
     )
-    return Line(name or "", item.unit_amount.amount_minor, item.quantity, None)
+    return Line(name or "", item.unit_amount.amount_minor, item.quantity, None, rule)
 
 
 def _catalog_line(
@@ -115,6 +119,7 @@ def _catalog_line(
     currency: str,
     priced: Mapping[str, Mapping[str, Any]],
     item: NewItem,
+    rule: str | None,
     path: tuple[str, ...],
 ) -> Line | None:
     findings.unless(
@@ -146,7 +151,7 @@ def _catalog_line(
         "productId",
     ):
         return None
-    return Line(product["name"], product["amount_minor"], item.quantity, item.product_id)
+    return Line(product["name"], product["amount_minor"], item.quantity, item.product_id, rule or product["split_rule"])
 
 
 def check_customer(findings: Findings, customer: NewCustomer | None) -> tuple[str | None, str | None]:

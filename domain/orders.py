@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from domain import events, idempotency
+from domain import customers, events, idempotency
 from domain.actions import CheckoutInProgress, OrderAction, OrderState, guard
 from domain.events import Cause, NewEvent
 from domain.order_input import Line, NewCustomer, NewItem, check_customer, check_items, check_metadata
 from domain.payments import inquire
 from domain.refusals import Fault, Findings, Refusal
+from domain.splits import sale
+from domain.splits.sale import Sale
 from gateways.registry import Gateways
 from kit import ids
 from kit.database import reading
@@ -25,6 +27,14 @@ class OrderNotFound(Refusal):
         super().__init__(Fault("NOT_FOUND", f"There is no order {order_id[:60]!r}.", path or ("orderId",)))
 
 
+class OrderPartlyPaid(Refusal):
+    """Money of the order has been divided already."""
+
+    def __init__(self, order_id: str) -> None:
+        message = f"A part of order {order_id} is paid, and was divided by its rules: its items stay as they are."
+        super().__init__(Fault("ORDER_PARTLY_PAID", message, ("orderId",)))
+
+
 @dataclass(frozen=True, slots=True)
 class LinkVisit:
     """The visit to a payment link that an order comes of."""
@@ -34,6 +44,7 @@ class LinkVisit:
 
 
 async def create_order(
+    gateways: Gateways,
     *,
     merchant_id: str,
     currency: str,
@@ -46,11 +57,14 @@ async def create_order(
     cause: Cause,
     now: datetime,
     visit: LinkVisit | None = None,
+    split_rule: str | None = None,
 ) -> str:
-    """A new OPEN order with its total computed here; returns its id. The same key and body give the same order."""
+    """A new OPEN order with its total computed here; returns its id. The same key and body give the same order.
+    `split_rule` names the rule for what no rule of an item's or a product's covers."""
     key = idempotency.check(idempotency_key)
     findings = Findings()
     lines = await check_items(findings, merchant_id, currency, items)
+    sales = await _sales(findings, gateways, merchant_id, currency, lines, split_rule)
     email, name = check_customer(findings, customer)
     clean_reference = findings.text(reference, "The reference", 100, "reference")
     clean_metadata = check_metadata(findings, metadata)
@@ -70,28 +84,30 @@ async def create_order(
         )
         if earlier:
             return earlier["order_id"]
-        customer_id = await _customer(unit, merchant_id, email, name, now) if email else None
-        await unit.execute(
-            """INSERT INTO orders (id, merchant_id, customer_id, status, currency, total_minor, version, reference,
-                                   metadata, payment_link_id, visit, created_at, updated_at)
-               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $11)""",
-            order_id,
-            merchant_id,
-            customer_id,
-            OrderStatus.OPEN.value,
-            currency,
-            total,
-            clean_reference,
-            clean_metadata,
-            visit.link_id if visit else None,
-            visit.visit if visit else None,
-            now,
-        )
-        await _insert_lines(unit, order_id, lines, now)
+        customer_id = await customers.known(unit, merchant_id, email, name, now) if email else None
+        terms = (currency, total, clean_reference, clean_metadata)
+        await _insert_order(unit, (order_id, merchant_id, customer_id, *terms), visit, bool(sales), now)
+        await _insert_lines(unit, order_id, lines, sales, now)
         await _tell(unit, merchant_id, order_id, 0, "order.created", _facts(total, currency), cause, now)
         return order_id
 
     return await unit_of_work(work)
+
+
+async def _insert_order(
+    unit: Unit, columns: Sequence[Any], visit: LinkVisit | None, is_split: bool, now: datetime
+) -> None:
+    await unit.execute(
+        """INSERT INTO orders (id, merchant_id, customer_id, currency, total_minor, reference, metadata, status,
+                               version, payment_link_id, visit, is_split, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $12)""",
+        *columns,
+        OrderStatus.OPEN.value,
+        visit.link_id if visit else None,
+        visit.visit if visit else None,
+        is_split,
+        now,
+    )
 
 
 async def edit_order(
@@ -100,13 +116,14 @@ async def edit_order(
     merchant_id: str,
     order_id: str,
     items: Sequence[NewItem],
+    split_rule: str | None,
     cause: Cause,
     now: datetime,
     by_payer: bool = False,
 ) -> None:
-    """Replaces the items of an OPEN order. An open session is closed at the PSP first: if it was paid
-    meanwhile, the edit is refused; money that should still come on it goes back as a duplicate. An order of a payment
-    link is edited only `by_payer`, who names another amount."""
+    """Replaces the items of an OPEN order, and how it divides. An open session is closed at the PSP first: if it was
+    paid meanwhile, the edit is refused; money that should still come on it goes back as a duplicate. An order of a
+    payment link is edited only `by_payer`, who names another amount."""
     order = await reading.fetch_one(
         "SELECT currency FROM orders WHERE id = $1 AND merchant_id = $2", order_id, merchant_id
     )
@@ -114,17 +131,21 @@ async def edit_order(
         raise OrderNotFound(order_id)
     findings = Findings()
     lines = await check_items(findings, merchant_id, order["currency"], items)
+    sales = await _sales(findings, gateways, merchant_id, order["currency"], lines, split_rule)
     findings.refuse_if_any()
 
     async def change(unit: Unit, order: Mapping[str, Any]) -> None:
         total = sum(line.amount_minor for line in lines)
+        if order["is_split"]:
+            await _forget_splits(unit, order_id)
         await unit.execute("DELETE FROM line_items WHERE order_id = $1", order_id)
-        await _insert_lines(unit, order_id, lines, now)
+        await _insert_lines(unit, order_id, lines, sales, now)
         await supersede(unit, order_id, now)
         await unit.execute(
-            "UPDATE orders SET total_minor = $2, version = version + 1, updated_at = $3 WHERE id = $1",
+            "UPDATE orders SET total_minor = $2, is_split = $3, version = version + 1, updated_at = $4 WHERE id = $1",
             order_id,
             total,
+            bool(sales),
             now,
         )
         facts = _facts(total, order["currency"])
@@ -192,7 +213,7 @@ class Locked:
 async def lock(unit: Unit, merchant_id: str, order_id: str) -> Locked:
     """The merchant's order, locked; raises OrderNotFound."""
     order = await unit.fetch_one(
-        """SELECT id, customer_id, status, currency, total_minor, version, reference, payment_link_id
+        """SELECT id, customer_id, status, currency, total_minor, version, reference, payment_link_id, is_split
              FROM orders WHERE id = $1 AND merchant_id = $2 FOR UPDATE""",
         order_id,
         merchant_id,
@@ -226,37 +247,34 @@ async def supersede(unit: Unit, order_id: str, now: datetime) -> None:
     )
 
 
-async def _customer(unit: Unit, merchant_id: str, email: str, name: str | None, now: datetime) -> str:
-    row = await unit.fetch_one(
-        """INSERT INTO customers (id, merchant_id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (merchant_id, email) DO UPDATE SET name = COALESCE(excluded.name, customers.name)
-           RETURNING id""",
-        ids.new("cus", now),
-        merchant_id,
-        email,
-        name,
-        now,
-    )
-    assert row is not None
-    return str(row["id"])
+async def _sales(
+    findings: Findings, gateways: Gateways, merchant_id: str, currency: str, lines: Sequence[Line], rule: str | None
+) -> list[Sale]:
+    return await sale.check_sales(findings, gateways.default, merchant_id, currency, lines, rule)
 
 
-async def _insert_lines(unit: Unit, order_id: str, lines: Sequence[Line], now: datetime) -> None:
-    await LineItem.bulk_create(
-        [
-            LineItem(
-                id=ids.new("li", now),
-                order_id=order_id,
-                position=position,
-                product_id=line.product_id,
-                name=line.name,
-                unit_amount_minor=line.unit_amount_minor,
-                quantity=line.quantity,
-                amount_minor=line.amount_minor,
-            )
-            for position, line in enumerate(lines, 1)
-        ]
-    )
+async def _forget_splits(unit: Unit, order_id: str) -> None:
+    if await unit.fetch_one("SELECT id FROM holds WHERE order_id = $1 LIMIT 1", order_id):
+        raise OrderPartlyPaid(order_id)
+    await sale.forget(unit, order_id)
+
+
+async def _insert_lines(unit: Unit, order_id: str, lines: Sequence[Line], sales: Sequence[Sale], now: datetime) -> None:
+    rows = [
+        LineItem(
+            id=ids.new("li", now),
+            order_id=order_id,
+            position=position,
+            product_id=line.product_id,
+            name=line.name,
+            unit_amount_minor=line.unit_amount_minor,
+            quantity=line.quantity,
+            amount_minor=line.amount_minor,
+        )
+        for position, line in enumerate(lines, 1)
+    ]
+    await LineItem.bulk_create(rows)
+    await sale.keep(unit, order_id, [row.id for row in rows], sales, now)
 
 
 def _facts(total_minor: int, currency: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from domain.invoices.rows import OWED
 from kit.database import reading
 from models import SINGLE_VISIT
 
@@ -12,7 +13,7 @@ Row = Mapping[str, Any]
 
 _COLUMNS: Mapping[str, str] = {
     "orders": "id, customer_id, status, currency, total_minor, version, reference, metadata, created_at, updated_at,"
-    " paid_at, payment_link_id",
+    " paid_at, payment_link_id, subscription_id",
     "payments": "id, order_id, gateway, livemode, status, recurrence, capture_method, currency, amount_minor,"
     " authorized_minor, captured_minor, refunded_minor, disputed_minor, fee_minor, fee_currency, session_token,"
     " checkout_url, expires_at, method, last_error, risk_level, conflict, capture_before, intent_token, next_action,"
@@ -20,19 +21,35 @@ _COLUMNS: Mapping[str, str] = {
     "payment_links": "id, slug, active, purpose, currency, items, total_minor, least_minor, most_minor, presets,"
     " reusable, in_parts, email, name, reference, metadata, due_at, expires_at, reminders, remind_at,"
     " created_at, updated_at",
-    "products": "id, kind, name, description, created_at",
+    "products": "id, kind, name, description, split_rule, created_at",
+    "plans": "id, name, description, metadata, archived_at, created_at, updated_at",
+    "subscriptions": "id, customer_id, plan_id, price_id, quantity, status, checkout_url, session_token, token,"
+    " expires_at, period_start, period_end, trial_end, cancel_at_period_end, cancel_at, paused_until, canceled_at,"
+    " ended_at, last_error, metadata, version, created_at, updated_at",
+    "invoices": "id, subscription_id, customer_id, number, status, reason, currency, subtotal_minor, tax_minor,"
+    " total_minor, due_minor, paid_minor, balance_before_minor, balance_after_minor, lines, period_start, period_end,"
+    " attempts, next_attempt_at, requires_action, payment_url, order_id, issued_at, paid_at",
+    "entitlements": "id, customer_id, feature, quantity, since, updated_at",
     "refunds": "id, payment_id, status, reason, explanation, currency, amount_minor, failure_code, created_at,"
     " updated_at",
     "disputes": "id, payment_id, status, reason, currency, amount_minor, withdrawn_minor, reinstated_minor, fee_minor,"
     " fee_returned_minor, due_by, evidence, evidence_submitted_at, created_at, updated_at",
     "saved_methods": "id, customer_id, type, brand, last4, is_default, created_at, removed_at",
     "customers": "id, email, name, created_at",
-    "mails": "id, kind, order_id, payment_id, refund_id, recipient, locale, status, attempts, try_at, error,"
-    " created_at, sent_at",
+    "mails": "id, kind, order_id, payment_id, refund_id, subscription_id, recipient, locale, status, attempts, try_at,"
+    " error, created_at, sent_at",
     "webhook_endpoints": "id, url, description, event_types, conditions, mapping, failing_since, disabled_reason,"
     " disabled_at, created_at, updated_at",
     "webhook_deliveries": "id, endpoint_id, event_id, event_type, sequence, body, status, attempts, due_at,"
     " attempted_at, response_status, response_excerpt, failure, created_at",
+    "vendors": "id, token, name, email, country, status, requirements, disabled_reason, transfers_enabled,"
+    " payouts_enabled, metadata, error, disabled_at, created_at, updated_at",
+    "split_rules": "id, name, version, terms, created_at",
+    "holds": "id, order_id, payment_id, split_id, currency, captured_minor, returned_minor, released_minor, fee_minor,"
+    " assignee_id, release_at, release_by, created_at, updated_at",
+    "transfers": "id, vendor_id, payment_id, reverses_id, status, currency, amount_minor, reversed_minor, token,"
+    " error_code, error, asks, created_at, updated_at",
+    "payouts": "id, vendor_id, token, status, currency, amount_minor, arrives_at, failure_code, created_at, updated_at",
     "events": "id, subject_id, payment_id, version, sequence, type, cause, data, occurred_at, recorded_at",
 }
 _PREFIXES: Mapping[str, str] = {
@@ -40,6 +57,10 @@ _PREFIXES: Mapping[str, str] = {
     "pay": "payments",
     "plink": "payment_links",
     "prod": "products",
+    "plan": "plans",
+    "sub": "subscriptions",
+    "inv": "invoices",
+    "ent": "entitlements",
     "re": "refunds",
     "dp": "disputes",
     "pmt": "saved_methods",
@@ -48,12 +69,17 @@ _PREFIXES: Mapping[str, str] = {
     "evt": "events",
     "whe": "webhook_endpoints",
     "whd": "webhook_deliveries",
+    "ven": "vendors",
+    "rule": "split_rules",
+    "hold": "holds",
+    "tr": "transfers",
+    "po": "payouts",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`column operator value`, all three from our own code but the value."""
+    """`column operator value`, all three from our own code but the value; None stands for NULL."""
 
     column: str
     operator: str
@@ -86,6 +112,9 @@ class _Where:
     args: list[Any] = field(default_factory=list)
 
     def add(self, column: str, operator: str, value: Any) -> None:
+        if value is None:
+            self.clauses.append(f"{column} {operator} NULL")
+            return
         self.args.append(value)
         number = f"${len(self.args)}"
         self.clauses.append(f"{column} = ANY({number})" if operator == "IN" else f"{column} {operator} {number}")
@@ -196,6 +225,34 @@ async def saved_methods_of_customers(customer_ids: Sequence[str], merchant_id: s
     )
 
 
+async def holds_of_orders(order_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    return await _children(
+        f"SELECT {_COLUMNS['holds']} FROM holds WHERE merchant_id = $1 AND order_id = ANY($2)"  # noqa: S608
+        " ORDER BY order_id, payment_id, (SELECT position FROM splits WHERE splits.id = holds.split_id)",
+        merchant_id,
+        order_ids,
+    )
+
+
+async def splits_of_holds(split_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    """The terms that holds are under, by their splits."""
+    return await _children(
+        "SELECT s.id AS split_id, s.line_item_id, s.amount_minor, s.step, s.plan, r.id AS rule_id, r.name, r.version,"
+        " r.terms, r.created_at FROM splits s JOIN split_rules r ON r.id = s.rule_id"
+        " WHERE r.merchant_id = $1 AND s.id = ANY($2)",
+        merchant_id,
+        split_ids,
+    )
+
+
+async def transfers_of_payments(payment_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    return await _children(
+        f"SELECT {_COLUMNS['transfers']} FROM transfers WHERE merchant_id = $1 AND payment_id = ANY($2) ORDER BY id",  # noqa: S608
+        merchant_id,
+        payment_ids,
+    )
+
+
 async def operations_of_payments(payment_ids: Sequence[str], merchant_id: str) -> list[Row]:
     """The captures and voids that the PSP is being asked for."""
     return await _children(
@@ -223,6 +280,41 @@ async def prices_of_products(product_ids: Sequence[str], merchant_id: str) -> li
         merchant_id,
         product_ids,
     )
+
+
+async def prices_of_plans(plan_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    """All versions of the terms of several plans, each plan's oldest first."""
+    return await _children(_PRICES.format("v.plan_id"), merchant_id, plan_ids)
+
+
+async def prices_by_id(price_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    return await _children(_PRICES.format("v.id"), merchant_id, price_ids)
+
+
+async def owed_invoices(subscription_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    """The invoices of several subscriptions that await their money, or were given up while their period runs, each
+    subscription's oldest first."""
+    return await _children(
+        f"SELECT {_COLUMNS['invoices']} FROM invoices"  # noqa: S608
+        f" WHERE merchant_id = $1 AND subscription_id = ANY($2) AND {OWED} ORDER BY id",
+        merchant_id,
+        subscription_ids,
+    )
+
+
+async def invoices_of_orders(order_ids: Sequence[str], merchant_id: str) -> list[Row]:
+    return await _children(
+        f"SELECT {_COLUMNS['invoices']} FROM invoices"  # noqa: S608
+        " WHERE merchant_id = $1 AND order_id = ANY($2) ORDER BY id DESC",
+        merchant_id,
+        order_ids,
+    )
+
+
+_PRICES = """SELECT v.id, v.plan_id, v.number, v.currency, v.amount_minor, v.interval, v.interval_count, v.per_seat,
+                    v.trial_days, v.setup_fee_minor, v.features, v.created_at
+               FROM plan_prices v JOIN plans p ON p.id = v.plan_id
+              WHERE p.merchant_id = $1 AND {} = ANY($2) ORDER BY v.plan_id, v.number"""
 
 
 async def _children(statement: str, merchant_id: str, parents: Sequence[str]) -> list[Row]:

@@ -26,6 +26,17 @@ class Tokens:
     def opens_return(self, payment_id: str, token: str) -> bool:
         return _same(token, self.return_token(payment_id))
 
+    def page_token(self, subject_id: str) -> str:
+        """The part of the address of a subscription's page, or of an invoice's, that nobody can guess."""
+        return self._derive("page", subject_id)
+
+    def page_path(self, kind: str, subject_id: str) -> str:
+        """The path of a subscription's page or an invoice's, by the kind's name in addresses."""
+        return f"/{kind}/{subject_id}/{self.page_token(subject_id)}"
+
+    def opens_page(self, subject_id: str, token: str) -> bool:
+        return _same(token, self.page_token(subject_id))
+
     def signing_key(self, salt: str) -> bytes:
         """The 32 bytes that a webhook endpoint's messages are signed with; the salt is kept with the endpoint."""
         return self._digest("webhook", salt)

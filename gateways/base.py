@@ -6,11 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from gateways.billing import Billing, BillingEvidence
+from gateways.capabilities import Capabilities
+from gateways.connect import AccountHint, Connect, PayoutEvidence
+
 
 class Standing(StrEnum):
     """What the PSP says of a payment. Where we stand is a PaymentStatus; the two are not the same thing.
-    UNKNOWN: it was asked, and gave no answer that tells.
-    """
+    UNKNOWN: it was asked, and gave no answer that tells."""
 
     UNKNOWN = "unknown"
     OPEN = "open"
@@ -114,8 +117,7 @@ class Evidence:
 
     `payment_id` is our own id as the PSP echoes it; None when it echoes none. `standing` None says nothing of the
     status. `amount_minor` and `currency` are what the PSP thinks it collects. `incomplete` asks for an inquiry,
-    because this message tells only a part.
-    """
+    because this message tells only a part."""
 
     gateway: str
     livemode: bool
@@ -123,6 +125,7 @@ class Evidence:
     payment_id: str | None = None
     session_token: str | None = None
     intent_token: str | None = None
+    charge_token: str | None = None
     standing: Standing | None = None
     amount_minor: int | None = None
     currency: str | None = None
@@ -149,6 +152,11 @@ class EventKind(StrEnum):
     """What a PSP's message is about, as far as we listen."""
 
     PAYMENT = "payment"
+    SUBSCRIPTION = "subscription"
+    INVOICE = "invoice"
+    INVOICE_PAYMENT = "invoice_payment"
+    ACCOUNT = "account"
+    PAYOUT = "payout"
     UNREADABLE = "unreadable"
     OTHER = "other"
 
@@ -162,7 +170,7 @@ class GatewayEvent:
     token: str
     type: str
     kind: EventKind
-    evidence: Evidence | None
+    evidence: Evidence | BillingEvidence | AccountHint | PayoutEvidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,37 +263,16 @@ class PaymentTokens:
     intent_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a gateway can do, declared by it. Amounts are in our minor units; what is not here is not known.
-
-    `methods` are its names of what a hosted page can be restricted to. `steps` are where an amount must be a
-    multiple of more than 1. `maximums` hold for methods without any of their own in `method_maximums`.
-    """
-
-    methods: frozenset[str]
-    currencies: frozenset[str]
-    minimums: Mapping[str, int]
-    maximums: Mapping[str, int]
-    method_maximums: Mapping[str, Mapping[str, int]]
-    steps: Mapping[str, int]
-
-    def maximum(self, method: str, currency: str) -> int | None:
-        """The most that can be charged at once, None where none is known."""
-        return self.method_maximums.get(method, self.maximums).get(currency)
-
-    def most(self, currency: str) -> int | None:
-        """The most that any method can charge at once, None where none is known."""
-        known = (limits.get(currency) for limits in (self.maximums, *self.method_maximums.values()))
-        return max((limit for limit in known if limit is not None), default=None)
-
-
 class Gateway(Protocol):
     """A PSP behind one face. Every call may raise GatewayError; none is made inside a database transaction."""
 
     name: str
     livemode: bool
     capabilities: Capabilities
+    connect: Connect
+
+    @property
+    def billing(self) -> Billing: ...
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         """Opens a hosted payment page. The same key and request give the same session, however often asked."""

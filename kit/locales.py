@@ -33,3 +33,8 @@ def moment(time: datetime, locale: str) -> str:
     """A date with its time, as a reader of the locale expects it; UTC, because nobody knows where the reader is."""
     time = time.astimezone(UTC)
     return f"{format_date(time, 'medium', locale)}, {format_time(time, 'short', locale=locale)} UTC"
+
+
+def day(time: datetime, locale: str) -> str:
+    """A date, in UTC."""
+    return format_date(time.astimezone(UTC), "medium", locale)

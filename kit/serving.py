@@ -26,9 +26,10 @@ class _Server(uvicorn.Server):
 
 
 class Serving:
-    """One server, listening from `start` to `stop`."""
+    """One server, listening from `start` to `stop`. `dated`: its answers say our time; an app with a clock of its own
+    says that one."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, lifespan: bool = False) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, *, lifespan: bool = False, dated: bool = True) -> None:
         self._host, self._port = host, port
         self._server = _Server(
             uvicorn.Config(
@@ -43,6 +44,7 @@ class Serving:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                date_header=dated,
                 timeout_keep_alive=20,
                 timeout_graceful_shutdown=5,
             )

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from domain.mails.outbox import Outgoing
 from kit import locales, money
 from mail.wording import LANGUAGES, Language
-from models import TO_MERCHANT
+from models import ABOUT_SUBSCRIPTIONS, TO_MERCHANT
 
 _LONGEST_NAME, _LONGEST = 60, 300
 _JOINERS = "\u200c\u200d"
@@ -82,7 +82,7 @@ def write(mail: Outgoing) -> Letter:
         amount=_amount(mail),
         items=list(_items(mail)),
         rows=list(_rows(mail, language, to_merchant)),
-        action=language.pay,
+        action=language.manage if mail.kind in ABOUT_SUBSCRIPTIONS else language.pay,
         url=url if url.startswith(("https://", "http://")) and url.isprintable() else None,
         footer=[line.format_map(names) for line in ends],
     )
@@ -115,7 +115,7 @@ def _values(facts: Mapping[str, Any], locale: str) -> Iterator[tuple[str, str | 
     yield "reason", facts.get("reason", "").replace("_", " ")
     yield "conflict", facts.get("conflict")
     yield "endpoint", facts.get("endpoint")
-    for name in ("due_by", "expires_at"):
+    for name in ("due_by", "expires_at", "next_attempt_at", "trial_end"):
         yield name, locales.moment(datetime.fromisoformat(facts[name]), locale) if name in facts else None
 
 

@@ -24,6 +24,7 @@ class Language:
     labels: Mapping[str, str]
     greeting: str
     pay: str
+    manage: str
     from_merchant: str
     to_contact: str
     test_mode: str
@@ -74,6 +75,27 @@ _ENGLISH = Language(
             "The payment provider says something else than the order does. It does not count as paid:"
             " somebody has to look into it.",
         ),
+        MailKind.RENEWAL_FAILED: Words(
+            "Your payment to {merchant} did not go through",
+            "Your subscription could not be paid",
+            "Nothing has been taken. It is tried again by itself; you can also pay now, or leave another card.",
+        ),
+        MailKind.TRIAL_ENDING: Words(
+            "Your trial at {merchant} ends soon",
+            "Your trial ends soon",
+            "Then your subscription begins, and this amount is due each period. You can end it before.",
+        ),
+        MailKind.SUBSCRIPTION_CANCELED: Words(
+            "Your subscription at {merchant} has ended",
+            "Your subscription has ended",
+            "Nothing more will be charged. You are welcome to come back to {merchant} at any time.",
+        ),
+        MailKind.HOLD_DUE_SOON: Words(
+            "Please release or refund {amount} soon",
+            "Money has been held for long",
+            "The payment provider lets it be held no longer than this. Release or refund it before: else what its rule"
+            " says is done.",
+        ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "A webhook endpoint is disabled",
             "We have stopped sending to a webhook endpoint",
@@ -86,6 +108,17 @@ _ENGLISH = Language(
             "Your refund from {merchant} did not go through",
             "Your refund did not go through",
             "This amount could not be given back the way it came. Please ask {merchant} for another way.",
+        ),
+        (MailKind.RENEWAL_FAILED, "unpaid"): Words(
+            "Your payment to {merchant} did not go through",
+            "Your subscription could not be paid",
+            "Nothing has been taken, and it is not tried again. Please pay now to go on with your subscription.",
+        ),
+        (MailKind.RENEWAL_FAILED, "ended"): Words(
+            "Your payment to {merchant} did not go through",
+            "Your subscription could not be paid",
+            "Nothing has been taken, and it is not tried again: your subscription has ended. To go on, please subscribe"
+            " anew at {merchant}.",
         ),
         (MailKind.DISPUTE_OPENED, "warning_needs_response"): Words(
             "Inquiry about {amount}",
@@ -104,9 +137,12 @@ _ENGLISH = Language(
         "endpoint": "Endpoint",
         "due_by": "Answer by",
         "expires_at": "Pay by",
+        "next_attempt_at": "Next try",
+        "trial_end": "Trial ends",
     },
     greeting="Hello {name},",
     pay="Pay now",
+    manage="See your subscription, pay, or change your card",
     from_merchant="Paygraph sends this mail for {merchant}.",
     to_contact="You get this mail as the contact of {merchant}.",
     test_mode="Test mode: no real money moves.",
@@ -155,6 +191,28 @@ _GERMAN = Language(
             "Der Zahlungsanbieter meldet etwas anderes, als in der Bestellung steht. Sie gilt nicht als bezahlt:"
             " jemand muss nachsehen.",
         ),
+        MailKind.RENEWAL_FAILED: Words(
+            "Ihre Zahlung an {merchant} ist nicht zustande gekommen",
+            "Ihr Abonnement konnte nicht bezahlt werden",
+            "Es wurde nichts abgebucht. Es wird von selbst wieder versucht; Sie können auch jetzt zahlen oder eine"
+            " andere Karte hinterlegen.",
+        ),
+        MailKind.TRIAL_ENDING: Words(
+            "Ihre Probezeit bei {merchant} endet bald",
+            "Ihre Probezeit endet bald",
+            "Dann beginnt Ihr Abonnement, und dieser Betrag wird je Zeitraum fällig. Vorher können Sie es beenden.",
+        ),
+        MailKind.SUBSCRIPTION_CANCELED: Words(
+            "Ihr Abonnement bei {merchant} ist beendet",
+            "Ihr Abonnement ist beendet",
+            "Es wird nichts mehr abgebucht. Bei {merchant} sind Sie jederzeit wieder willkommen.",
+        ),
+        MailKind.HOLD_DUE_SOON: Words(
+            "Bitte bald freigeben oder erstatten: {amount}",
+            "Geld liegt schon lange zurückgehalten",
+            "Länger als bis dahin lässt der Zahlungsanbieter es nicht liegen. Bitte geben Sie es vorher frei oder"
+            " erstatten Sie es: sonst geschieht, was die Regel dafür sagt.",
+        ),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Words(
             "Ein Webhook-Endpunkt ist abgeschaltet",
             "Wir senden nicht mehr an einen Webhook-Endpunkt",
@@ -168,6 +226,18 @@ _GERMAN = Language(
             "Ihre Erstattung ist nicht zustande gekommen",
             "Dieser Betrag konnte nicht auf demselben Weg erstattet werden. Bitte fragen Sie {merchant}"
             " nach einem anderen.",
+        ),
+        (MailKind.RENEWAL_FAILED, "unpaid"): Words(
+            "Ihre Zahlung an {merchant} ist nicht zustande gekommen",
+            "Ihr Abonnement konnte nicht bezahlt werden",
+            "Es wurde nichts abgebucht, und es wird nicht wieder versucht. Bitte zahlen Sie jetzt, um Ihr Abonnement"
+            " fortzusetzen.",
+        ),
+        (MailKind.RENEWAL_FAILED, "ended"): Words(
+            "Ihre Zahlung an {merchant} ist nicht zustande gekommen",
+            "Ihr Abonnement konnte nicht bezahlt werden",
+            "Es wurde nichts abgebucht, und es wird nicht wieder versucht: Ihr Abonnement ist beendet. Um fortzufahren,"
+            " schließen Sie bei {merchant} bitte ein neues ab.",
         ),
         (MailKind.DISPUTE_OPENED, "warning_needs_response"): Words(
             "Rückfrage zu {amount}",
@@ -186,9 +256,12 @@ _GERMAN = Language(
         "endpoint": "Endpunkt",
         "due_by": "Antwort bis",
         "expires_at": "Zahlbar bis",
+        "next_attempt_at": "Nächster Versuch",
+        "trial_end": "Probezeit endet",
     },
     greeting="Guten Tag {name},",
     pay="Jetzt bezahlen",
+    manage="Ihr Abonnement ansehen, bezahlen oder die Karte wechseln",
     from_merchant="Diese Mail sendet Paygraph für {merchant}.",
     to_contact="Sie erhalten diese Mail als Kontakt von {merchant}.",
     test_mode="Testmodus: es fließt kein echtes Geld.",

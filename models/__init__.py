@@ -18,47 +18,88 @@ from models.dispute import (
 from models.event import Event
 from models.idempotency import IdempotencyRecord
 from models.inbox import InboxStatus, WebhookEvent
+from models.invoice import INVOICE_EDGES, Invoice, InvoiceReason, InvoiceStatus
 from models.link import SINGLE_VISIT, LinkStatus, PaymentLink
-from models.mail import MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
+from models.mail import ABOUT_SUBSCRIPTIONS, MAIL_EDGES, TO_MERCHANT, Mail, MailKind, MailStatus
 from models.merchant import ApiKey, KeyKind, Merchant, MerchantOrigin, Scope
 from models.method import GatewayCustomer, SavedMethod
 from models.operation import OPERATION_EDGES, Operation, OperationKind, OperationStatus
 from models.order import ORDER_EDGES, LineItem, Order, OrderStatus
 from models.payment import FINAL, LIVE, PAYMENT_EDGES, CaptureMethod, Payment, PaymentStatus, Recurrence
+from models.plan import Interval, Plan, PlanPrice
 from models.posting import Posting, PostingKind
 from models.product import Price, Product, ProductKind
 from models.refund import IN_FLIGHT, REFUND_EDGES, Refund, RefundReason, RefundStatus
+from models.split import DeadlinePolicy, FeeBearer, Hold, Split, SplitRule
+from models.subscription import (
+    ENTITLED,
+    SUBSCRIPTION_EDGES,
+    SUBSCRIPTION_ENDED,
+    Entitlement,
+    Subscription,
+    SubscriptionStatus,
+)
 from models.transitions import IllegalMove, advance
+from models.vendor import (
+    PAYOUT_EDGES,
+    TRANSFER_EDGES,
+    VENDOR_EDGES,
+    BalanceSnapshot,
+    Payout,
+    PayoutStatus,
+    Share,
+    Transfer,
+    TransferStatus,
+    Vendor,
+    VendorStatus,
+)
 
 __all__ = [
+    "ABOUT_SUBSCRIPTIONS",
     "AWAITING_RESPONSE",
     "DELIVERY_EDGES",
     "DISPUTE_EDGES",
     "DISPUTE_ENDED",
+    "ENTITLED",
     "FINAL",
+    "INVOICE_EDGES",
     "IN_FLIGHT",
     "LIVE",
     "MAIL_EDGES",
     "OPERATION_EDGES",
     "ORDER_EDGES",
     "PAYMENT_EDGES",
+    "PAYOUT_EDGES",
     "REFUND_EDGES",
     "SINGLE_VISIT",
+    "SUBSCRIPTION_EDGES",
+    "SUBSCRIPTION_ENDED",
     "TO_MERCHANT",
+    "TRANSFER_EDGES",
+    "VENDOR_EDGES",
     "ApiKey",
+    "BalanceSnapshot",
     "CaptureMethod",
     "Customer",
+    "DeadlinePolicy",
     "DeliveryStatus",
     "DisabledReason",
     "Dispute",
     "DisputeStatus",
+    "Entitlement",
     "Event",
+    "FeeBearer",
     "FraudPolicy",
     "FraudWarning",
     "GatewayCustomer",
+    "Hold",
     "IdempotencyRecord",
     "IllegalMove",
     "InboxStatus",
+    "Interval",
+    "Invoice",
+    "InvoiceReason",
+    "InvoiceStatus",
     "KeyKind",
     "LineItem",
     "LinkStatus",
@@ -75,6 +116,10 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentStatus",
+    "Payout",
+    "PayoutStatus",
+    "Plan",
+    "PlanPrice",
     "Posting",
     "PostingKind",
     "Price",
@@ -86,6 +131,15 @@ __all__ = [
     "RefundStatus",
     "SavedMethod",
     "Scope",
+    "Share",
+    "Split",
+    "SplitRule",
+    "Subscription",
+    "SubscriptionStatus",
+    "Transfer",
+    "TransferStatus",
+    "Vendor",
+    "VendorStatus",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",

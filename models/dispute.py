@@ -45,7 +45,8 @@ DISPUTE_EDGES: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
 
 class Dispute(Model):
     """The amounts moved and the fees are totals as the PSP tells them; they only grow. What was withdrawn and not
-    reinstated is what the bank holds. `due_by`: until when the merchant may answer.
+    reinstated is what the bank holds. `due_by`: until when the merchant may answer. `parts`: how much of the contested
+    amount is out of which split.
     """
 
     id = fields.CharField(max_length=40, primary_key=True)
@@ -71,6 +72,7 @@ class Dispute(Model):
     evidence = fields.JSONField[dict[str, Any]](null=True)
     evidence_submitted_at = fields.DatetimeField(null=True)
     alerted_at = fields.DatetimeField(null=True)
+    parts = fields.JSONField[dict[str, int]](null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

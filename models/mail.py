@@ -22,6 +22,10 @@ class MailKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_DUE_SOON = "dispute_due_soon"
     PAYMENT_CONFLICTED = "payment_conflicted"
+    RENEWAL_FAILED = "renewal_failed"
+    TRIAL_ENDING = "trial_ending"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
+    HOLD_DUE_SOON = "hold_due_soon"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
@@ -31,8 +35,14 @@ TO_MERCHANT: frozenset[MailKind] = frozenset(
         MailKind.DISPUTE_OPENED,
         MailKind.DISPUTE_DUE_SOON,
         MailKind.PAYMENT_CONFLICTED,
+        MailKind.HOLD_DUE_SOON,
         MailKind.WEBHOOK_ENDPOINT_DISABLED,
     }
+)
+
+
+ABOUT_SUBSCRIPTIONS: frozenset[MailKind] = frozenset(
+    {MailKind.RENEWAL_FAILED, MailKind.TRIAL_ENDING, MailKind.SUBSCRIPTION_CANCELED}
 )
 
 
@@ -73,6 +83,7 @@ class Mail(Model):
     order_id = fields.CharField(max_length=40, null=True)
     payment_id = fields.CharField(max_length=40, null=True)
     refund_id = fields.CharField(max_length=40, null=True)
+    subscription_id = fields.CharField(max_length=40, null=True)
     recipient = fields.CharField(max_length=254)
     locale = fields.CharField(max_length=20)
     facts = fields.JSONField[dict[str, Any]]()

@@ -25,6 +25,8 @@ class Scope(StrEnum):
     EVENTS_READ = "events:read"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    VENDORS_READ = "vendors:read"
+    VENDORS_WRITE = "vendors:write"
     CHECKOUT = "checkout"
 
 

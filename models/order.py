@@ -27,7 +27,8 @@ ORDER_EDGES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 
 class Order(Model):
     """`version` numbers the events of this order without a gap; it moves only under the order's lock. `payment_link_id`
-    and `visit` tell which visit to which link it comes of, if it does: a visit has one order."""
+    and `visit` tell which visit to which link it comes of, if it does: a visit has one order. `subscription_id` and
+    `billed_for` tell which period of which subscription it pays, or which other invoice: each has one order."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(
@@ -49,6 +50,9 @@ class Order(Model):
     paid_at = fields.DatetimeField(null=True)
     payment_link_id = fields.CharField(max_length=40, null=True)
     visit = fields.CharField(max_length=40, null=True)
+    subscription_id = fields.CharField(max_length=40, null=True)
+    billed_for = fields.CharField(max_length=60, null=True)
+    is_split = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "orders"

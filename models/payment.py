@@ -75,6 +75,7 @@ class Payment(Model):
     differs from the order's. `inquire_at` is when reconciliation asks the PSP about it next, null once
     nothing is left to learn. `next_action` is what the payer has to do while REQUIRES_ACTION. `saves_method`: the
     customer leaves the instrument with us. `capture_before` is when the authorization runs out.
+    `charge_token` is the charge that took the money, which shares of it are transferred from.
     `superseded_at` marks a try that another took the place of: money on it goes back.
     """
 
@@ -104,6 +105,7 @@ class Payment(Model):
     request = fields.JSONField[dict[str, Any]]()
     session_token = fields.CharField(max_length=255, null=True)
     intent_token = fields.CharField(max_length=255, null=True)
+    charge_token = fields.CharField(max_length=255, null=True)
     checkout_url = fields.TextField(null=True)
     expires_at = fields.DatetimeField(null=True)
     method = fields.JSONField[dict[str, Any]](null=True)

@@ -21,6 +21,18 @@ class PostingKind(StrEnum):
     REFUND_PAID = "refund_paid"
     REFUND_RETURNED = "refund_returned"
     REFUND_REVERSED = "refund_reversed"
+    COMMISSION = "commission"
+    COMMISSION_RETURNED = "commission_returned"
+    SHARE_HELD = "share_held"
+    SHARE_RETURNED = "share_returned"
+    SHARE_RELEASED = "share_released"
+    SHARE_RECLAIMED = "share_reclaimed"
+    TRANSFER = "transfer"
+    TRANSFER_REVERSED = "transfer_reversed"
+    PAYOUT = "payout"
+    PAYOUT_PAID = "payout_paid"
+    PAYOUT_RETURNED = "payout_returned"
+    PAYOUT_REVERSED = "payout_reversed"
 
 
 class Posting(Model):
@@ -28,6 +40,7 @@ class Posting(Model):
 
     The postings with the same (kind, subject, step) are one ledger transaction; the same step cannot be
     posted twice. `step` tells apart the transactions of one kind on one subject, such as two captures.
+    `vendor_id` names the vendor whose accounts it touches.
     """
 
     id = fields.BigIntField(primary_key=True, generated=True)
@@ -37,6 +50,7 @@ class Posting(Model):
     step = fields.CharField(max_length=40)
     line = fields.IntField()
     payment_id = fields.CharField(max_length=40, null=True)
+    vendor_id = fields.CharField(max_length=40, null=True)
     debit = fields.CharField(max_length=60)
     credit = fields.CharField(max_length=60)
     currency = fields.CharField(max_length=3)

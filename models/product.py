@@ -25,6 +25,7 @@ class Product(Model):
     kind = fields.CharEnumField(ProductKind, max_length=16, description="goods, service or package")
     name = fields.CharField(max_length=200)
     description = fields.CharField(max_length=2000, null=True)
+    split_rule = fields.CharField(max_length=100, null=True)
     created_at = fields.DatetimeField()
     prices: fields.ReverseRelation["Price"]
 

@@ -43,7 +43,8 @@ class RefundReason(StrEnum):
 
 
 class Refund(Model):
-    """`ask_at` is when the PSP is asked (again) for it; null once the PSP has given its token."""
+    """`ask_at` is when the PSP is asked (again) for it; null once the PSP has given its token. `items` says how much of
+    which line item goes back, where the merchant named them; `parts` how much is out of which split."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(
@@ -62,6 +63,8 @@ class Refund(Model):
     amount_minor = fields.BigIntField()
     token = fields.CharField(max_length=255, null=True)
     failure_code = fields.CharField(max_length=100, null=True)
+    items = fields.JSONField[dict[str, int]](null=True)
+    parts = fields.JSONField[dict[str, int]](null=True)
     asks = fields.IntField(default=0)
     ask_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()

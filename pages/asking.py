@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 
 from domain.events import Cause, CauseKind
 from domain.refusals import Refusal
-from domain.returning import visits
-from gateways.registry import Gateways
-from kit import clock
 
 PATIENCE = 3.0
 PAUSE = 2.0
@@ -18,35 +16,32 @@ _log = logging.getLogger(__name__)
 
 
 class Asking:
-    """The questions that are open, or were answered just now, by payment."""
+    """The questions that are open, or were answered just now, by what was asked about."""
 
-    def __init__(self, gateways: Gateways) -> None:
-        self._gateways = gateways
+    def __init__(self) -> None:
         self._questions: dict[str, asyncio.Task[None]] = {}
 
-    async def ask(self, visit: visits.Visit) -> None:
+    async def ask(self, subject_id: str, put: Callable[[], Awaitable[None]]) -> None:
         """Returns with the answer, or after a few seconds without: then it is taken in when it comes."""
-        if visit.settled:
-            return
-        question = self._questions.get(visit.payment_id)
+        question = self._questions.get(subject_id)
         if question is None:
-            question = self._questions[visit.payment_id] = asyncio.create_task(self._ask(visit))
+            question = self._questions[subject_id] = asyncio.create_task(self._ask(subject_id, put))
         await asyncio.wait({question}, timeout=PATIENCE)
 
-    async def _ask(self, visit: visits.Visit) -> None:
+    async def _ask(self, subject_id: str, put: Callable[[], Awaitable[None]]) -> None:
         try:
-            await visits.ask(self._gateways, visit, cause=CAUSE, now=clock.now())
+            await put()
         except Refusal as refusal:
             _log.warning("The PSP could not be asked on the payer's return: %s", refusal)
         except Exception:
             _log.exception("Asking the PSP on the payer's return went wrong")
         finally:
-            asyncio.get_running_loop().call_later(PAUSE, self._questions.pop, visit.payment_id, None)
+            asyncio.get_running_loop().call_later(PAUSE, self._questions.pop, subject_id, None)
 
 
 def of(app: Starlette) -> Asking:
     """The app's questions."""
     if not hasattr(app.state, "asking"):
-        app.state.asking = Asking(app.state.house.gateways)
+        app.state.asking = Asking()
     found: Asking = app.state.asking
     return found

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from kit import money
-from kit.locales import moment
+from kit.locales import day, moment
 from pages import locales
 from pages.assets import asset
 
@@ -56,7 +56,7 @@ def fragment(request: Request, template: str, **facts: Any) -> str:
     """A template's HTML, with amounts and times in the payer's locale."""
     locale = locales.negotiate(request.headers.get("accept-language", ""))
     return _environment.get_template(template).render(
-        money=partial(_money, locale), moment=partial(_moment, locale), **facts
+        money=partial(_money, locale), moment=partial(_moment, locale), day=partial(_day, locale), **facts
     )
 
 
@@ -74,6 +74,12 @@ def _money(locale: str, amount_minor: int, currency: str) -> Markup:
     """The amount in the payer's language, though the text around it is English."""
     text = money.formatted(amount_minor, currency, locale)
     return Markup('<bdi lang="{}">{}</bdi>').format(locales.tag(locale), text)
+
+
+def _day(locale: str, time: datetime) -> Markup:
+    return Markup('<time lang="{}" datetime="{}"><bdi>{}</bdi></time>').format(
+        locales.tag(locale), time.isoformat(timespec="seconds"), day(time, locale)
+    )
 
 
 def _moment(locale: str, time: datetime) -> Markup:

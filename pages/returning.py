@@ -1,10 +1,10 @@
 """The return page: a hint that the payer is back. It asks the PSP, shows what is known, follows live, tries again."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +39,7 @@ async def return_page(request: Request) -> Response:
     visit = await _visit(request)
     if visit is None:
         return page(request, "not_found.html", status=404)
-    await asking.of(request.app).ask(visit)
+    await _ask(request, visit)
     shown = await look(visit.payment_id, clock.now())
     return page(request, "return.html", form_targets=_origin(shown.psp_url), **_facts(request, visit, shown))
 
@@ -52,7 +52,7 @@ async def return_live(request: Request) -> Response:
     visit = await _visit(request)
     if visit is None:
         return Response(status_code=404)
-    after = _cursor(request)
+    after = streams.cursor(request)
     shown = await look(visit.payment_id, clock.now())
     if shown.settled and shown.version == after:
         return Response(status_code=204)
@@ -84,6 +84,13 @@ def own_path(request: Request, payment_id: str) -> str:
     return f"/return/{payment_id}/{request.app.state.house.tokens.return_token(payment_id)}"
 
 
+async def _ask(request: Request, visit: Visit) -> None:
+    if not visit.settled:
+        gateways = request.app.state.house.gateways
+        question = partial(visits.ask, gateways, visit, cause=asking.CAUSE, now=clock.now())
+        await asking.of(request.app).ask(visit.payment_id, question)
+
+
 async def _not_again(request: Request, visit: Visit, status: int, message: str) -> Response:
     path = own_path(request, visit.payment_id)
     shown = await look(visit.payment_id, clock.now())
@@ -103,7 +110,7 @@ async def _changes(request: Request, visit: Visit, after: int) -> AsyncGenerator
                 "text": facts["words"].text,
                 "html": fragment(request, "receipt.html", **facts),
             }
-            yield f"id: {shown.version}\ndata: {json.dumps(told)}\n\n"
+            yield streams.message(shown.version, told)
 
 
 def _facts(request: Request, visit: Visit, shown: Shown) -> dict[str, Any]:
@@ -118,12 +125,6 @@ def _facts(request: Request, visit: Visit, shown: Shown) -> dict[str, Any]:
         "again_path": f"{path}/again",
         "shop": "/" if demo and demo["merchantId"] == visit.merchant_id else None,
     }
-
-
-def _cursor(request: Request) -> int:
-    """The version that the browser has shown; Last-Event-ID is newer than the address."""
-    given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
 
 
 def _origin(url: str | None) -> str:

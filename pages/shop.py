@@ -150,6 +150,7 @@ async def _start(request: Request, merchant_id: str, given: Mapping[str, str]) -
     product_id, currency = given["product"], given["currency"]
     intent = f"{given['intent']}:{currency}"
     order_id = await orders.create_order(
+        house.gateways,
         merchant_id=merchant_id,
         currency=currency,
         items=[NewItem(quantity=1, product_id=product_id)],

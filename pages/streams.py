@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -45,6 +47,17 @@ def stream(request: Request, messages: AsyncGenerator[str, None]) -> Response:
     if streams.ending.is_set() or streams.open >= MOST:
         return PlainTextResponse("Come again in a moment.", 503, headers={"Retry-After": "5"})
     return _Stream(streams, messages)
+
+
+def cursor(request: Request) -> int:
+    """The version that the browser has shown; Last-Event-ID is newer than the address."""
+    given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+
+
+def message(version: int, told: Mapping[str, Any]) -> str:
+    """One message: what is told as of the version."""
+    return f"id: {version}\ndata: {json.dumps(told)}\n\n"
 
 
 class _Stream(Response):

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.billing.shown import Subscribed
 from domain.refusals import Refusal
 from domain.returning.shown import RefundCause, Shown, State
-from models import LinkStatus
+from models import LinkStatus, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,49 @@ CLOSED: Mapping[LinkStatus, Words] = {
     LinkStatus.EXPIRED: Words("ended", "This link has expired", "Nothing can be paid here any more."),
     LinkStatus.USED_UP: Words("ended", "This link is used up", "Nothing more can be paid here."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionWords:
+    """`runs`: it goes on, and what comes next is shown. `reload` is in how many seconds a page without scripts looks
+    again."""
+
+    sign: str
+    title: str
+    text: str | None
+    runs: bool
+    reload: int | None = None
+
+
+SUBSCRIPTIONS: Mapping[SubscriptionStatus, SubscriptionWords] = {
+    SubscriptionStatus.INCOMPLETE: SubscriptionWords(
+        "wait", "Not begun yet", "It begins as soon as the first payment has come.", False, 15
+    ),
+    SubscriptionStatus.INCOMPLETE_EXPIRED: SubscriptionWords(
+        "ended", "This subscription never began", "Nothing has been taken from you.", False
+    ),
+    SubscriptionStatus.TRIALING: SubscriptionWords("done", "Your trial runs", None, True),
+    SubscriptionStatus.ACTIVE: SubscriptionWords("done", "Your subscription runs", None, True),
+    SubscriptionStatus.PAST_DUE: SubscriptionWords(
+        "wait", "A payment did not go through", "It is tried again by itself. You can also pay now.", True, 60
+    ),
+    SubscriptionStatus.UNPAID: SubscriptionWords(
+        "ended", "A payment did not go through", "Pay it to go on with your subscription.", True, 60
+    ),
+    SubscriptionStatus.PAUSED: SubscriptionWords(
+        "wait", "Your subscription is paused", "You are not charged meanwhile.", True
+    ),
+    SubscriptionStatus.CANCELED: SubscriptionWords(
+        "ended", "Your subscription has ended", "Nothing more will be charged.", False
+    ),
+}
+
+
+def subscription(shown: Subscribed) -> SubscriptionWords:
+    """The title and the sentence for how the subscription stands."""
+    given_up = shown.status is SubscriptionStatus.PAST_DUE and shown.next_attempt_at is None
+    return SUBSCRIPTIONS[SubscriptionStatus.UNPAID if given_up else shown.status]
+
 
 SLOW = "The payment page takes long to open. Please try again."
 _PASSING = frozenset({"CHECKOUT_IN_PROGRESS", "GATEWAY_UNAVAILABLE"})

@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from sandbox.stripe import charges, disputes, payments, refunds, sessions
+from sandbox.stripe.billing import clocks
 from sandbox.stripe.connect import payouts
 from sandbox.webhooks import Sender
 from sandbox.world import World
@@ -20,6 +21,7 @@ JOBS = {
     **disputes.JOBS,
     **payouts.JOBS,
     "credit_charge": charges.credit_late,
+    **clocks.JOBS,
 }
 LONGEST_NAP = 30.0
 
@@ -27,7 +29,9 @@ LONGEST_NAP = 30.0
 def run_due(world: World) -> int:
     """Does all work that is due now; returns how many jobs."""
     count = 0
-    while row := world.store.one("SELECT * FROM due WHERE at <= ? ORDER BY at, seq LIMIT 1", world.now()):
+    while row := world.store.one(
+        "SELECT * FROM due WHERE clock IS NULL AND at <= ? ORDER BY at, seq LIMIT 1", world.now()
+    ):
         with world.store.transaction():
             world.store.run("DELETE FROM due WHERE seq = ?", row["seq"])
             _run(world, row["job"], row["subject"], bool(row["livemode"]))
@@ -49,7 +53,7 @@ def _run(world: World, job: str, subject: str, livemode: bool) -> None:
 
 def next_due(world: World, sender: Sender) -> float | None:
     """When the next job or delivery is due, by the sandbox's clock."""
-    row = world.store.one("SELECT min(at) AS at FROM due")
+    row = world.store.one("SELECT min(at) AS at FROM due WHERE clock IS NULL")
     moments = [moment for moment in (row["at"] if row else None, sender.next_due()) if moment is not None]
     return min(moments, default=None)
 

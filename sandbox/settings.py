@@ -33,6 +33,12 @@ class Settings:
     """Whether a payment of elevated risk opens a review."""
     late_balance_transaction: bool = False
     """When true a charge gets its balance transaction a moment later, told by charge.updated."""
+    dunning_days: str = "3 5 7"
+    """Days from each failed attempt on an invoice to the next."""
+    dunning_end: str = "cancel"
+    """What becomes of a subscription after the last attempt: cancel, unpaid or past_due."""
+    upcoming_days: int = 3
+    """How long before a renewal invoice.upcoming tells of it."""
     payout_transit_seconds: int = 3600
     """From a connected account's payout to its submission to the bank; until then it can be canceled."""
     payout_arrival_seconds: int = 86400

@@ -26,21 +26,31 @@ LINKS = (
     "email",
     "type",
     "transfer_group",
+    "lookup_key",
+    "invoice",
+    "parent.subscription_details.subscription",
+    "payment.payment_intent",
+    "test_clock",
     "account",
     "destination",
     "source_transaction",
     "transfer",
     OWNER,
 )
+"""Fields that objects are found by; a dot leads into a part of the object."""
 
+INDEXES_OF_DUE = """
+CREATE INDEX IF NOT EXISTS due_by_clock ON due(clock, at, seq);
+CREATE INDEX IF NOT EXISTS due_subject ON due(subject);
+"""
 TABLES = """
 CREATE TABLE IF NOT EXISTS objects(
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL, livemode INTEGER NOT NULL, kind TEXT NOT NULL,
   created INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE(livemode, id));
 CREATE INDEX IF NOT EXISTS objects_kind ON objects(livemode, kind, seq);
 CREATE TABLE IF NOT EXISTS due(
-  seq INTEGER PRIMARY KEY, at REAL NOT NULL, job TEXT NOT NULL, subject TEXT NOT NULL, livemode INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS due_at ON due(at, seq);
+  seq INTEGER PRIMARY KEY, at REAL NOT NULL, job TEXT NOT NULL, subject TEXT NOT NULL, livemode INTEGER NOT NULL,
+  clock TEXT);
 CREATE TABLE IF NOT EXISTS idempotency(
   livemode INTEGER NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
   body TEXT NOT NULL, request_id TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(livemode, key));
@@ -75,10 +85,17 @@ class Store:
         self.db.row_factory = sqlite3.Row
         self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=5000;")
         self.db.executescript(TABLES)
+        self._catch_up()
+        self.db.executescript(INDEXES_OF_DUE)
         for link in LINKS:
             where = f"json_extract(body, '$.{link}')"
             index = f'"objects_{link}" ON objects(livemode, kind, {where})'
             self.db.execute(f"CREATE INDEX IF NOT EXISTS {index} WHERE {where} NOT NULL")
+
+    def _catch_up(self) -> None:
+        """A file from before there were test clocks gets their column."""
+        if "clock" not in {row["name"] for row in self.db.execute("PRAGMA table_info(due)")}:
+            self.db.execute("ALTER TABLE due ADD COLUMN clock TEXT")
 
     def close(self) -> None:
         self.db.close()

@@ -17,6 +17,8 @@ from sandbox.stripe.version import API_VERSION
 from sandbox.world import World, public
 
 AT_ONCE = 16
+ON_THEIR_WAY = 128
+"""The most deliveries that are started and not yet answered: those beyond are left in the database until then."""
 PATIENCE = 0.25
 """Seconds that a delivery waits for the one before it in its story; released ones wait as long as it takes."""
 
@@ -59,10 +61,13 @@ class Sender:
         return next((row["next_at"] for row in rows if row["seq"] not in self.in_flight), None)
 
     def send_due(self) -> None:
-        """Starts all deliveries that are due; returns at once."""
+        """Starts deliveries that are due, as many as may be on their way; returns at once."""
+        if len(self.in_flight) > ON_THEIR_WAY // 2:
+            return
         rows = self.world.store.all(
-            "SELECT * FROM deliveries WHERE state = 'pending' AND next_at <= ? ORDER BY next_at, seq LIMIT 500",
+            "SELECT * FROM deliveries WHERE state = 'pending' AND next_at <= ? ORDER BY next_at, seq LIMIT ?",
             self.world.now() + 0.001,
+            ON_THEIR_WAY,
         )
         for row in rows:
             if row["seq"] in self.in_flight:

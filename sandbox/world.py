@@ -22,6 +22,8 @@ class World:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.wake = asyncio.Event()
+        self.base_url = ""
+        """Where payers reach us, as the last request told; what happens by itself makes its links with it."""
         self.load()
 
     def load(self) -> None:
@@ -50,8 +52,9 @@ class World:
         digest = hmac.new(self.identity["salt"].encode(), text.encode(), hashlib.sha256).digest()
         return "".join(ids.ALPHABET[byte % 62] for byte in digest[:length])
 
-    def call(self, livemode: bool, **facts: Any) -> Call:
-        return Call(self, livemode, int(self.now()), **facts)
+    def call(self, livemode: bool, *, base_url: str = "", **facts: Any) -> Call:
+        self.base_url = base_url or self.base_url
+        return Call(self, livemode, int(self.now()), self.base_url, **facts)
 
 
 @dataclass
@@ -108,14 +111,22 @@ class Call:
 
     def schedule(self, job: str, subject: str, seconds: float) -> None:
         """Does `job` on the object named `subject` in so many seconds of the sandbox's time."""
+        self.schedule_at(job, subject, self.world.now() + seconds, None)
+
+    def schedule_at(self, job: str, subject: str, moment: float, clock: str | None) -> None:
+        """Does `job` at that moment of a test clock, or of the sandbox's clock where there is none."""
         self.store.run(
-            "INSERT INTO due(at, job, subject, livemode) VALUES (?, ?, ?, ?)",
-            self.world.now() + seconds,
+            "INSERT INTO due(at, job, subject, livemode, clock) VALUES (?, ?, ?, ?, ?)",
+            moment,
             job,
             subject,
             self.livemode,
+            clock,
         )
         self.world.wake.set()
+
+    def unschedule(self, subject: str, job: str) -> None:
+        self.store.run("DELETE FROM due WHERE subject = ? AND job = ?", subject, job)
 
 
 def public(document: Json) -> Json:

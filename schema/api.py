@@ -12,6 +12,9 @@ from schema.disputes.mutations import DisputeMutations
 from schema.disputes.queries import DisputeQueries
 from schema.events.live import EventLive
 from schema.events.queries import EventQueries
+from schema.holds.mutations import HoldMutations
+from schema.holds.queries import HoldQueries
+from schema.invoices.queries import InvoiceQueries
 from schema.links.mutations import LinkMutations
 from schema.links.queries import LinkQueries
 from schema.mails.mutations import MailMutations
@@ -24,11 +27,22 @@ from schema.orders.queries import OrderQueries
 from schema.payments.live import PaymentLive
 from schema.payments.mutations import PaymentMutations
 from schema.payments.queries import PaymentQueries
+from schema.plans.mutations import PlanMutations
+from schema.plans.queries import PlanQueries
 from schema.products.mutations import ProductMutations
 from schema.products.queries import ProductQueries
 from schema.scalars import SCALARS
+from schema.splits.mutations import SplitMutations
+from schema.splits.queries import SplitQueries
+from schema.subscriptions.live import SubscriptionLive
+from schema.subscriptions.mutations import SubscriptionMutations
+from schema.subscriptions.queries import SubscriptionQueries
 from schema.transport.limits import Limits
 from schema.transport.schema import Schema
+from schema.vendors.live import VendorLive
+from schema.vendors.mutations import VendorMutations
+from schema.vendors.queries import VendorQueries
+from schema.vendors.statement import StatementQueries
 
 
 @strawberry.type(description="What can be read.")
@@ -41,6 +55,13 @@ class Query(
     LinkQueries,
     CustomerQueries,
     ProductQueries,
+    PlanQueries,
+    SubscriptionQueries,
+    InvoiceQueries,
+    VendorQueries,
+    StatementQueries,
+    SplitQueries,
+    HoldQueries,
     MailQueries,
     EventQueries,
     DeliveryQueries,
@@ -57,6 +78,11 @@ class Mutation(
     LinkMutations,
     CustomerMutations,
     ProductMutations,
+    PlanMutations,
+    SubscriptionMutations,
+    VendorMutations,
+    SplitMutations,
+    HoldMutations,
     MailMutations,
     DeliveryMutations,
 ):
@@ -66,7 +92,7 @@ class Mutation(
 @strawberry.type(
     description="What can be followed: live status, each event once and in order, resumable from any cursor."
 )
-class LiveUpdates(OrderLive, PaymentLive, EventLive):
+class LiveUpdates(OrderLive, PaymentLive, SubscriptionLive, VendorLive, EventLive):
     pass
 
 

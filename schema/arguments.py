@@ -35,7 +35,12 @@ EventId = Annotated[strawberry.ID, strawberry.argument(description="The event (e
 EndpointId = Annotated[strawberry.ID, strawberry.argument(description="The endpoint (whe_…).")]
 DeliveryId = Annotated[strawberry.ID, strawberry.argument(description="The delivery (whd_…).")]
 PaymentLinkId = Annotated[strawberry.ID, strawberry.argument(description="The payment link (plink_…).")]
+VendorId = Annotated[strawberry.ID, strawberry.argument(description="The vendor (ven_…).")]
+HoldId = Annotated[strawberry.ID, strawberry.argument(description="The hold (hold_…).")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="The product (prod_…).")]
+PlanId = Annotated[strawberry.ID, strawberry.argument(description="The plan (plan_…).")]
+SubscriptionId = Annotated[strawberry.ID, strawberry.argument(description="The subscription (sub_…).")]
+InvoiceId = Annotated[strawberry.ID, strawberry.argument(description="The invoice (inv_…).")]
 ClientSecret = Annotated[
     str | None,
     strawberry.argument(description="The order's client secret; needed with a publishable key, else ignored."),

@@ -16,6 +16,7 @@ from domain.events import Cause, CauseKind
 from domain.merchants import Actor
 from domain.reads import Row
 from domain.tokens import Tokens
+from domain.vendors.balances import Balance, balances
 from gateways.registry import Gateways, Tokenization
 from kit import clock
 from kit.database import reading
@@ -91,7 +92,18 @@ class Loaders:
         self.disputes = _children(reads.disputes_of_payments, merchant_id, "payment_id")
         self.saved_methods = _children(reads.saved_methods_of_customers, merchant_id, "customer_id")
         self.operations = _children(reads.operations_of_payments, merchant_id, "payment_id")
+        self.holds = _children(reads.holds_of_orders, merchant_id, "order_id")
+        self.split = _one(reads.splits_of_holds, merchant_id, "split_id")
+        self.transfers = _children(reads.transfers_of_payments, merchant_id, "payment_id")
+        self.vendors = _rows("vendors", merchant_id)
+        self.balances = _Loader(partial(_balances, merchant_id), cache=False)
         self.prices = _children(reads.prices_of_products, merchant_id, "product_id")
+        self.plan_prices = _children(reads.prices_of_plans, merchant_id, "plan_id")
+        self.prices_by_id = _one(reads.prices_by_id, merchant_id, "id")
+        self.owed_invoices = _children(reads.owed_invoices, merchant_id, "subscription_id")
+        self.order_invoice = _one(reads.invoices_of_orders, merchant_id, "order_id")
+        self.plans = _rows("plans", merchant_id)
+        self.subscriptions = _rows("subscriptions", merchant_id)
         self.link_order = _one(reads.orders_of_links, merchant_id, "payment_link_id")
         self.payment_links = _rows("payment_links", merchant_id)
         self.orders = _rows("orders", merchant_id)
@@ -136,6 +148,11 @@ def _rows(table: str, merchant_id: str) -> DataLoader[str, Row | None]:
         return [found.get(key) for key in keys]
 
     return _Loader(load, cache=False)
+
+
+async def _balances(merchant_id: str, vendor_ids: list[str]) -> list[list[Balance]]:
+    found = await balances(vendor_ids, merchant_id)
+    return [[balance for balance in found if balance.vendor_id == vendor_id] for vendor_id in vendor_ids]
 
 
 async def _messages(merchant_id: str, event_ids: list[str]) -> list[dict[str, Any] | None]:

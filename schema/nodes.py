@@ -33,7 +33,16 @@ READ_SCOPES = {
     "saved_methods": Scope.PAYMENTS_READ,
     "payment_links": Scope.ORDERS_READ,
     "products": Scope.PRODUCTS_READ,
+    "plans": Scope.PRODUCTS_READ,
+    "subscriptions": Scope.PAYMENTS_READ,
+    "invoices": Scope.PAYMENTS_READ,
+    "entitlements": Scope.PAYMENTS_READ,
     "events": Scope.EVENTS_READ,
+    "vendors": Scope.VENDORS_READ,
+    "split_rules": Scope.VENDORS_READ,
+    "holds": Scope.PAYMENTS_READ,
+    "transfers": Scope.PAYMENTS_READ,
+    "payouts": Scope.VENDORS_READ,
     "webhook_endpoints": Scope.WEBHOOKS_READ,
     "webhook_deliveries": Scope.WEBHOOKS_READ,
 }
@@ -43,11 +52,17 @@ READ_SCOPES = {
 def _types() -> dict[str, Any]:
     from schema.deliveries.types import WebhookDelivery, WebhookEndpoint
     from schema.events.types import Event
+    from schema.holds.types import Hold
+    from schema.invoices.types import Invoice
     from schema.links.types import PaymentLink
     from schema.mails.types import Mail
     from schema.orders.types import Customer, Order, SavedMethod
     from schema.payments.types import Dispute, Payment, Refund
+    from schema.plans.types import Plan
     from schema.products.types import Product
+    from schema.splits.types import SplitRule
+    from schema.subscriptions.types import Entitlement, Subscription
+    from schema.vendors.types import Payout, Transfer, Vendor
 
     return {
         "orders": Order,
@@ -59,7 +74,16 @@ def _types() -> dict[str, Any]:
         "saved_methods": SavedMethod,
         "payment_links": PaymentLink,
         "products": Product,
+        "plans": Plan,
+        "subscriptions": Subscription,
+        "invoices": Invoice,
+        "entitlements": Entitlement,
         "events": Event,
+        "vendors": Vendor,
+        "split_rules": SplitRule,
+        "holds": Hold,
+        "transfers": Transfer,
+        "payouts": Payout,
         "webhook_endpoints": WebhookEndpoint,
         "webhook_deliveries": WebhookDelivery,
     }

@@ -30,9 +30,18 @@ from models import (
     RefundReason,
     RefundStatus,
 )
+from tests import shares
 
 Row = dict[str, Any]
-_TABLES = ("merchants", "orders", "payments", "refunds", "disputes", "events", "postings", "webhook_events")
+_TABLES = (
+    *("merchants", "orders", "payments", "refunds", "disputes", "events", "postings", "webhook_events"),
+    *("splits", "split_rules", "holds", "shares", "transfers", "payouts", "vendors"),
+)
+_OF_MERCHANT = (
+    *("orders", "payments", "refunds", "disputes", "events", "postings"),
+    *("split_rules", "holds", "shares", "transfers", "payouts", "vendors"),
+)
+_BY_ID = ("orders", "payments", "refunds", "disputes", "splits", "split_rules")
 _PATIENCE_SECONDS = 20
 _ORDER_OF = {"events": "subject_id, version"}
 
@@ -67,6 +76,7 @@ def found_in(books: "Books", *, settled: bool = True) -> list[str]:
         *_payments(books),
         *_refunds(books),
         *_ledger(books),
+        *shares.found_in(books, settled=settled),
         *_sequences(books, settled),
         *(_inbox(books) if settled else ()),
     ]
@@ -84,6 +94,13 @@ class Books:
     events: list[Row]
     postings: list[Row]
     webhook_events: list[Row]
+    splits: dict[str, Row]
+    split_rules: dict[str, Row]
+    holds: list[Row]
+    shares: list[Row]
+    transfers: list[Row]
+    payouts: list[Row]
+    vendors: list[Row]
     payments_of: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     refunds_of: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     events_of_order: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -120,13 +137,11 @@ def read(database_url: str, merchant_id: str | None = None) -> Books:
     for event in tables["events"]:
         event["data"], event["cause"] = json.loads(event["data"]), json.loads(event["cause"])
     if merchant_id is not None:
-        own = {"merchants": "id"} | dict.fromkeys(
-            ("orders", "payments", "refunds", "disputes", "events", "postings"), "merchant_id"
-        )
+        own = {"merchants": "id"} | dict.fromkeys(_OF_MERCHANT, "merchant_id")
         for name, column in own.items():
             tables[name] = [row for row in tables[name] if row[column] == merchant_id]
         tables["webhook_events"] = []
-    for name in ("orders", "payments", "refunds", "disputes"):
+    for name in _BY_ID:
         tables[name] = {row["id"]: row for row in tables[name]}
     return Books(**tables)
 
@@ -257,7 +272,7 @@ def _ledger(books: Books) -> Iterator[str]:
     for (merchant_id, currency), total in worlds.items():
         if total:
             yield f"The books of {merchant_id} in {currency} add up to {total}."
-    for payment_id in accounts.keys() - books.payments.keys():
+    for payment_id in accounts.keys() - books.payments.keys() - {None}:  # payouts are of no payment
         yield f"The books know a payment {payment_id} that there is not."
     for payment in books.payments.values():
         held = Counter({key: amount for key, amount in accounts[payment["id"]].items() if amount})
@@ -274,6 +289,7 @@ def _ledger(books: Books) -> Iterator[str]:
 
 def _accounts_of(books: Books, payment: Row) -> Counter[tuple[str, str]]:
     """What each account should hold because of this payment."""
+    shared = shares.accounts_of(books, payment)
     currency, going = payment["currency"], books.in_flight(payment["id"])
     captured, refunded = payment["captured_minor"], payment["refunded_minor"]
     wanted: Counter[tuple[str, str]] = Counter()
@@ -291,6 +307,8 @@ def _accounts_of(books: Books, payment: Row) -> Counter[tuple[str, str]]:
     if payment["fee_minor"]:
         wanted["psp_receivable", payment["fee_currency"]] -= payment["fee_minor"]
         wanted["psp_fees", payment["fee_currency"]] += payment["fee_minor"]
+    for account, amount in shared.items():
+        wanted[account, currency] += amount
     return Counter({key: amount for key, amount in wanted.items() if amount})
 
 
@@ -359,8 +377,9 @@ def _compared(books: Books, psp: _Psp) -> Iterator[str]:
         found, name = sessions[payment["id"]], f"Payment {payment['id']} ({payment['status']})"
         if [session["id"] for session in found] != ([payment["session_token"]] if payment["session_token"] else []):
             yield f"{name}: the PSP has the sessions {[session['id'] for session in found]}."
-        if found and payment["status"] != PaymentStatus.CONFLICTED:
-            yield from _compare(books, psp, payment, psp.intents.get(found[0]["payment_intent"]), name)
+        intent = found[0]["payment_intent"] if found else payment["intent_token"]
+        if (found or intent) and payment["status"] != PaymentStatus.CONFLICTED:
+            yield from _compare(books, psp, payment, psp.intents.get(intent), name)
 
 
 def _compare(books: Books, psp: _Psp, payment: Row, intent: Row | None, name: str) -> Iterator[str]:

@@ -93,6 +93,7 @@ class Town:
     base_url: str = field(init=False)
     sandbox_url: str = field(init=False)
     webhook_secret: str = field(init=False)
+    connect_secret: str = field(init=False)
     post_office: PostOffice = field(default_factory=lambda: PostOffice(free_port()))
     checker: Any = None
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
@@ -301,9 +302,12 @@ async def _life(town: Town, name: str, ready: "Future[None]") -> None:
         town.base_url, town.sandbox_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}"
         psp: Any = create_app(state=None, public_url=town.sandbox_url)
         psp = town.checker.asgi(psp) if town.checker else psp
-        await stack.enter_async_context(Serving(psp, "127.0.0.1", sandbox_port, lifespan=True))
+        await stack.enter_async_context(Serving(psp, "127.0.0.1", sandbox_port, lifespan=True, dated=False))
         town.webhook_secret = await endpoints.ensure(
             STRIPE_KEY, town.sandbox_url, f"{town.base_url}/webhooks/stripe", None
+        )
+        town.connect_secret = await endpoints.ensure(
+            STRIPE_KEY, town.sandbox_url, f"{town.base_url}/webhooks/stripe/connect", None, connect=True
         )
         await stack.enter_async_context(await town.post_office.start())
         url = await stack.enter_async_context(database_url(town.folder, name))
@@ -326,7 +330,7 @@ def _environment(town: Town, port: int, url: str) -> dict[str, str]:
         "DATABASE_URL": url,
         "STRIPE_SECRET_KEY": STRIPE_KEY,
         "STRIPE_PUBLISHABLE_KEY": "pk_test_town",
-        "STRIPE_WEBHOOK_SECRET": town.webhook_secret,
+        "STRIPE_WEBHOOK_SECRET": f"{town.webhook_secret},{town.connect_secret}",
         "STRIPE_API_BASE": town.sandbox_url,
         "SMTP_URL": f"smtp://127.0.0.1:{town.post_office.port}",
         "MAIL_FROM": "pay@town.example",

@@ -19,7 +19,19 @@ TABLES = {
     "customers": "merchant_id = $1",
     "payment_links": "merchant_id = $1",
     "products": "merchant_id = $1",
+    "plans": "merchant_id = $1",
+    "plan_prices": "plan_id IN (SELECT id FROM plans WHERE merchant_id = $1)",
+    "subscriptions": "merchant_id = $1",
+    "invoices": "merchant_id = $1",
+    "entitlements": "merchant_id = $1",
     "prices": "product_id IN (SELECT id FROM products WHERE merchant_id = $1)",
+    "vendors": "merchant_id = $1",
+    "split_rules": "merchant_id = $1",
+    "splits": "order_id IN (SELECT id FROM orders WHERE merchant_id = $1)",
+    "holds": "merchant_id = $1",
+    "shares": "merchant_id = $1",
+    "transfers": "merchant_id = $1",
+    "payouts": "merchant_id = $1",
     "idempotency_records": "merchant_id = $1",
     "merchants": "id = $1",
     "merchant_origins": "merchant_id = $1",
@@ -31,7 +43,7 @@ TABLES = {
 
 _PASSES = {
     *("sequence", "event_sequence", "mailed_sequence", "inquire_at", "inquiries"),
-    *("told_sequence", "due_at", "busy_until", "closes_at"),
+    *("told_sequence", "due_at", "busy_until", "closes_at", "told_at"),
 }
 """What the relay, the sweeps, mail, deliveries and the closing of pages move on their own."""
 

@@ -1,9 +1,18 @@
 """Which domain verb takes which kind of event in."""
 
 from domain.inbox import Handlers
-from domain.payments.apply import apply
+from domain.invoices import apply as invoices
+from domain.payments import apply as payments
+from domain.payouts import observe as payouts
+from domain.subscriptions import apply as subscriptions
+from domain.vendors import inquire as vendors
 from gateways.base import EventKind
 
 HANDLERS: Handlers = {
-    EventKind.PAYMENT: apply,
+    EventKind.PAYMENT: payments.apply,
+    EventKind.SUBSCRIPTION: subscriptions.apply,
+    EventKind.INVOICE: invoices.apply,
+    EventKind.INVOICE_PAYMENT: invoices.apply_payment,
+    EventKind.ACCOUNT: vendors.take_hint,
+    EventKind.PAYOUT: payouts.observe,
 }

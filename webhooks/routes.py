@@ -19,8 +19,9 @@ _log = logging.getLogger(__name__)
 
 
 async def stripe_webhook(request: Request) -> Response:
-    """POST /webhooks/stripe. 200: recorded, or known. 400: not signed by Stripe, stale, or no event; nothing is
-    stored. 408: too slow. 413: too large. 503: nothing could be recorded, send it again."""
+    """POST /webhooks/stripe, and /webhooks/stripe/connect for what happens in vendors' accounts. 200: recorded, or
+    known. 400: not signed by Stripe, stale, or no event; nothing is stored. 408: too slow. 413: too large. 503: nothing
+    could be recorded, send it again."""
     gateways: Gateways = request.app.state.gateways
     try:
         async with asyncio.timeout(BODY_SECONDS):

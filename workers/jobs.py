@@ -1,17 +1,26 @@
-"""The job families: refunds to ask for, messages to try again, payments to ask about."""
+"""The job families: refunds to ask for, messages to try again, payments, subscriptions and vendors to ask about,
+shares to send."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from domain import inbox
+from domain.billing import inquire as subscriptions
 from domain.disputes import respond as disputes
 from domain.events import Cause, CauseKind
+from domain.holds import deadlines
 from domain.links import closing
 from domain.payments import inquire, operations
 from domain.payments.ask import GatewayUnavailable
+from domain.payouts import inquire as payouts
 from domain.refunds import ask as refunds
 from domain.refusals import Refusal
+from domain.transfers import settle as transfers
+from domain.vendors import balances
+from domain.vendors import inquire as vendors
 from gateways.base import GatewayError
 from gateways.registry import Gateways
 from kit import clock
@@ -23,6 +32,7 @@ _SWEEP = Cause(CauseKind.SWEEP, "reconciliation")
 _REFUNDS = Cause(CauseKind.SYSTEM, "refunds")
 _OPERATIONS = Cause(CauseKind.SYSTEM, "operations")
 _LINKS = Cause(CauseKind.SYSTEM, "links")
+_TRANSFERS = Cause(CauseKind.SYSTEM, "transfers")
 _DEADLINES = Cause(CauseKind.SYSTEM, "deadlines")
 _AT_ONCE = 8
 _BATCH = 100
@@ -73,18 +83,77 @@ async def retry_inbox(ctx: dict[str, Any]) -> None:
 
 async def inquire_due(ctx: dict[str, Any]) -> None:
     """Asks the PSP about every payment whose time has come: what webhooks did not tell is learned here."""
-    gateways: Gateways = ctx["gateways"]
     while due := await inquire.claim_due(clock.now(), _BATCH):
-        slots = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(_inquire(gateways, payment_id, slots) for payment_id in due))
+        await _ask_about(due, "payment_id", partial(inquire.inquire, ctx["gateways"]))
 
 
-async def _inquire(gateways: Gateways, payment_id: str, slots: asyncio.Semaphore) -> None:
+async def inquire_subscriptions(ctx: dict[str, Any]) -> None:
+    """Asks the PSP about every subscription whose time has come, with its invoices."""
+    while due := await subscriptions.claim_due(clock.now(), _BATCH):
+        await _ask_about(due, "subscription_id", partial(subscriptions.inquire, ctx["gateways"]))
+
+
+async def _ask_about(due: Sequence[str], name: str, ask: Callable[..., Awaitable[None]]) -> None:
+    slots = asyncio.Semaphore(_AT_ONCE)
+    await asyncio.gather(*(_ask(each, name, ask, slots) for each in due))
+
+
+async def _ask(subject_id: str, name: str, ask: Callable[..., Awaitable[None]], slots: asyncio.Semaphore) -> None:
     async with slots:
-        fresh(payment_id=payment_id, job="inquire_due")
+        fresh(**{name: subject_id}, job="reconciliation")
         try:
-            await inquire.inquire(gateways, payment_id, cause=_SWEEP, now=clock.now())
+            await ask(subject_id, cause=_SWEEP, now=clock.now())
         except Refusal as refusal:
-            _log.warning("A payment is asked about again later: %s", refusal)
+            _log.warning("It is asked about again later: %s", refusal)
         except Exception:
-            _log.exception("A payment could not be brought to the PSP's truth; it is tried again later")
+            _log.exception("It could not be brought to the PSP's truth; it is tried again later")
+
+
+async def mind_holds(ctx: dict[str, Any]) -> None:
+    """Releases holds on their dates, tells of those whose limit comes near, and ends those whose limit has come."""
+    while await deadlines.mind_next(cause=_DEADLINES, now=clock.now()):
+        pass
+
+
+async def snapshot_balances(ctx: dict[str, Any]) -> None:
+    """Sums up vendors' older postings, so that a balance never has to add up many."""
+    await balances.take_snapshots(clock.now())
+
+
+async def settle_shares(ctx: dict[str, Any]) -> None:
+    """Sends every share that is due to its vendor, and takes back what was reclaimed; a few at once."""
+    gateways: Gateways = ctx["gateways"]
+    while due := await transfers.claim_due(clock.now(), _BATCH):
+        slots = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(_settle(gateways, share_id, slots) for share_id in due))
+
+
+async def _settle(gateways: Gateways, share_id: str, slots: asyncio.Semaphore) -> None:
+    async with slots:
+        fresh(job="settle_shares")
+        try:
+            await transfers.settle(gateways, share_id, cause=_TRANSFERS, now=clock.now())
+        except Refusal as refusal:
+            _log.warning("A share is sent later: %s", refusal)
+        except Exception:
+            _log.exception("A share could not be sent; it is tried again later")
+
+
+async def inquire_vendors(ctx: dict[str, Any]) -> None:
+    """Asks the PSP about every vendor whose time has come, and about its payouts."""
+    gateways: Gateways = ctx["gateways"]
+    while due := await vendors.claim_due(clock.now(), _BATCH):
+        slots = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(_inquire_vendor(gateways, vendor_id, slots) for vendor_id in due))
+
+
+async def _inquire_vendor(gateways: Gateways, vendor_id: str, slots: asyncio.Semaphore) -> None:
+    async with slots:
+        fresh(job="inquire_vendors")
+        try:
+            await vendors.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
+            await payouts.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
+        except Refusal as refusal:
+            _log.warning("A vendor is asked about again later: %s", refusal)
+        except Exception:
+            _log.exception("A vendor could not be brought to the PSP's truth; it is tried again later")

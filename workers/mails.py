@@ -23,7 +23,7 @@ async def send_mails(ctx: dict[str, Any]) -> None:
     if post.busy.locked():
         return
     async with post.busy:
-        await drafting.draft(now=clock.now())
+        await drafting.draft(ctx["page_url"], now=clock.now())
         await deliver(post, now=clock.now())
 
 

@@ -11,6 +11,9 @@ from domain import inbox
 from domain.links import closing
 from domain.mails import outbox as mails
 from domain.refunds import rows as refunds
+from domain.splits import rows as splits
+from domain.subscriptions import writing as subscriptions
+from domain.vendors import rows as vendors
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +21,10 @@ JOBS: Mapping[str, str] = {
     refunds.TOPIC: "ask_refunds",
     inbox.TOPIC: "retry_inbox",
     mails.TOPIC: "send_mails",
+    subscriptions.TOPIC: "inquire_subscriptions",
     closing.TOPIC: "close_links",
+    splits.TRANSFERS: "settle_shares",
+    vendors.TOPIC: "inquire_vendors",
 }
 """The job that a topic's wake-up starts; without it, the sweep finds the same rows some seconds later."""
 

@@ -109,8 +109,9 @@ async def _apply(connection: Any, event: dict[str, Any], session: dict[str, Any]
         *(_id("evt"), *subject, version + 1, "payment.captured", cause, captured, occurred_at, now),
         *(_id("evt"), *subject, version + 2, "order.paid", cause, paid, None, now),
     )
-    entry = ("capture", payment_id, str(amount), 1, payment_id, "psp_receivable", "merchant_payable", currency, amount)
-    await connection.execute(sql.INSERT_POSTING, merchant_id, *entry, now)
+    entry = ("capture", payment_id, str(amount), 1, payment_id, None)
+    accounts = ("psp_receivable", "merchant_payable", currency, amount)
+    await connection.execute(sql.INSERT_POSTING, merchant_id, *entry, *accounts, now)
 
 
 def _facts(payload: str, event: dict[str, Any]) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ class Sizes:
     listed_orders: int = 5_000
     lifecycles: int = 250
     operations: int = 250
+    renewals: int = 800
     deliveries: int = 2_000
     backlog: int = 10_000
     pages: int = 500
@@ -24,6 +25,7 @@ class Sizes:
     subscribers: int = 2_000
     followers: int = 1_000
     latency_events: int = 200
+    vendor_postings: int = 1_000_000
 
 
 QUICK = Sizes(
@@ -33,6 +35,7 @@ QUICK = Sizes(
     listed_orders=100,
     lifecycles=10,
     operations=10,
+    renewals=40,
     deliveries=200,
     backlog=200,
     pages=20,
@@ -40,8 +43,9 @@ QUICK = Sizes(
     subscribers=40,
     followers=20,
     latency_events=10,
+    vendor_postings=20_000,
 )
-LONG = Sizes(rounds=9, remembered_lifecycles=20_000)
+LONG = Sizes(rounds=9, remembered_lifecycles=20_000, renewals=10_000)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from bench.stage import BenchError, Program, Stage
 from bench.story import Events, Opened
 
 Open = Callable[[load.Connection], Awaitable[Opened]]
+Told = Callable[[Opened], Iterable[bytes]]
+"""The PSP's signed messages about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Scene:
     async def open_ours(self, connection: load.Connection) -> Opened:
         return await story.open_one(connection, self.key)
 
+    def told(self, opened: Opened) -> list[bytes]:
+        return [self.events.completed(opened)]
+
 
 @contextlib.asynccontextmanager
 async def scene(stage: Stage) -> AsyncIterator[Scene]:
@@ -48,15 +53,16 @@ async def scene(stage: Stage) -> AsyncIterator[Scene]:
         yield Scene(url, ours, psp, events, stage.keys[0])
 
 
-async def run(port: int, count: int, open_one: Open, events: Events) -> float:
-    """Lives through `count` lifecycles, sixteen at a time; how many a second."""
+async def run(port: int, count: int, open_one: Open, told: Told) -> float:
+    """Lives through `count` lifecycles, sixteen at a time; how many a second. `told` is the end of each."""
     waiting = iter(range(count))
 
     async def live() -> None:
         connection = await load.Connection.open(port)
         for _ in waiting:
             opened = await open_one(connection)
-            load.check(await connection.ask(events.completed(opened)), b'"applied"')
+            for message in told(opened):
+                load.check(await connection.ask(message), b'"received":"applied"')
         connection.close()
 
     started = time.perf_counter()
@@ -77,7 +83,7 @@ async def measure(stage: Stage, sizes: Sizes, log: Log) -> list[Figure]:
         for number in range(sizes.rounds + 1):
             for name, (program, open_one) in sides.items():
                 before = at.psp.cpu_seconds()
-                found = await run(program.port, sizes.lifecycles, open_one, at.events)
+                found = await run(program.port, sizes.lifecycles, open_one, at.told)
                 if number:
                     rates[name].append(found)
                     psp_seconds += at.psp.cpu_seconds() - before if name == "ours" else 0

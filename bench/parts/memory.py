@@ -14,10 +14,10 @@ async def measure(stage: Stage, sizes: Sizes, log: Log) -> list[Figure]:
     """The slope of the resident memory over the lifecycles, after a quarter of them as a warm-up."""
     async with scene(stage) as at:
         step = sizes.remembered_lifecycles // _STEPS
-        await run(at.ours.port, int(sizes.remembered_lifecycles * _WARM_UP_SHARE), at.open_ours, at.events)
+        await run(at.ours.port, int(sizes.remembered_lifecycles * _WARM_UP_SHARE), at.open_ours, at.told)
         points = [(0.0, float(at.ours.resident_kib()))]
         for number in range(1, _STEPS + 1):
-            found = await run(at.ours.port, step, at.open_ours, at.events)
+            found = await run(at.ours.port, step, at.open_ours, at.told)
             points.append((float(number * step), float(at.ours.resident_kib())))
             log.say(f"memory {number}/{_STEPS}: {points[-1][1] / 1024:.1f} MiB, {found:.0f} lifecycles/s")
     told = ", ".join(f"{kib / 1024:.1f}" for _, kib in points)

@@ -12,7 +12,7 @@ from domain.events import Cause
 from domain.methods import availability
 from domain.methods.method import PaymentMethodType
 from domain.tokens import Tokens
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from gateways.registry import Gateways
 from models import CaptureMethod
 

@@ -26,11 +26,15 @@ class Places:
 
 async def check_places(merchant_id: str, places: Places) -> None:
     for field, url in (("returnUrl", places.success_url), ("cancelUrl", places.cancel_url)):
-        if url is None:
-            continue
-        origin = _origin(url)
-        if origin != places.base_url and not await merchants.origin_is_trusted(origin, merchant_id):
-            raise UntrustedUrl(url, field)
+        if url is not None:
+            await check_return(merchant_id, places.base_url, url, field)
+
+
+async def check_return(merchant_id: str, base_url: str, url: str, field: str) -> None:
+    """Raises UntrustedUrl unless the URL is ours or on one of the merchant's origins."""
+    origin = _origin(url)
+    if origin != base_url and not await merchants.origin_is_trusted(origin, merchant_id):
+        raise UntrustedUrl(url, field)
 
 
 def _origin(url: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from domain import events, idempotency, orders
 from domain.actions import CheckoutInProgress, OrderAction, guard
 from domain.checkout.requests import Start, direct_request, session_request
-from domain.events import Cause, NewEvent
+from domain.events import Cause
 from domain.orders import Locked
-from domain.payments import ask, inquire
+from domain.payments import ask, inquire, rows
+from domain.payments.rows import NewPayment
 from domain.tokens import Tokens
 from gateways.registry import Gateways
 from kit import ids
@@ -155,32 +156,26 @@ async def _insert(
         else await session_request(unit, start, locked, payment_id, own_page, now)
     )
     await orders.supersede(unit, start.order_id, now)
-    await unit.execute(
-        """INSERT INTO payments (id, merchant_id, order_id, gateway, livemode, status, recurrence, capture_method,
-                                 currency, amount_minor, authorized_minor, captured_minor, refunded_minor,
-                                 disputed_minor, idempotency_key, request, saves_method, asked_at, inquire_at,
-                                 inquiries, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, $1, $11, $12, $13, $14, 0, $13, $13)""",
-        payment_id,
-        start.merchant_id,
-        start.order_id,
-        start.gateway,
-        start.livemode,
-        PaymentStatus.CREATED.value,
-        start.recurrence.value,
-        start.capture_method.value,
-        order["currency"],
-        amount_minor,
-        request.to_json(),
-        start.instrument.save if start.instrument else None,
-        now,
-        now + ask.LEASE,
+    payment = NewPayment(
+        payment_id=payment_id,
+        merchant_id=start.merchant_id,
+        order_id=start.order_id,
+        gateway=start.gateway,
+        livemode=start.livemode,
+        recurrence=start.recurrence,
+        capture_method=start.capture_method,
+        currency=order["currency"],
+        amount_minor=amount_minor,
+        request=request.to_json(),
+        saves_method=start.instrument.save if start.instrument else None,
+        asked_at=now,
+        inquire_at=now + ask.LEASE,
     )
+    await unit.insert("payments", rows.row_of(payment, now))
     await unit.execute("UPDATE orders SET version = version + 1, updated_at = $2 WHERE id = $1", start.order_id, now)
-    facts = {"amount_minor": amount_minor, "currency": order["currency"], "gateway": start.gateway}
     await events.append(
         unit,
-        [NewEvent(type="payment.created", payment_id=payment_id, data=facts)],
+        [rows.created(payment)],
         merchant_id=start.merchant_id,
         subject_id=start.order_id,
         version=order["version"],

@@ -9,7 +9,7 @@ from domain import charging
 from domain.catalog import Amount, check_amount
 from domain.order_input import Line, NewCustomer, NewItem, check_customer, check_items, check_metadata
 from domain.refusals import Findings
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from kit.money import EXPONENTS, MAX_MINOR
 
 MAX_PRESETS = 6

@@ -18,7 +18,7 @@ from domain.orders import LinkVisit
 from domain.payments import inquire
 from domain.refusals import Fault, Refusal
 from domain.tokens import Tokens
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
@@ -199,14 +199,21 @@ async def pay(
         raise LinkClosed(found.status)
     amount = _named(link, found, amount_minor, gateways.default.capabilities)
     if found.order_id is None:
-        await _make_order(link, _visit(link, visit), amount, cause, now)
+        await _make_order(gateways, link, _visit(link, visit), amount, cause, now)
         found = await standing(link, visit, now)
     order_id = found.order_id
     assert order_id is not None
     if link.choice is not None and found.outstanding_minor != amount:
         items = [_chosen(link, amount)]
         await orders.edit_order(
-            gateways, merchant_id=link.merchant_id, order_id=order_id, items=items, cause=cause, now=now, by_payer=True
+            gateways,
+            merchant_id=link.merchant_id,
+            order_id=order_id,
+            items=items,
+            split_rule=None,
+            cause=cause,
+            now=now,
+            by_payer=True,
         )
     payment_id = await start_checkout(
         gateways,
@@ -255,9 +262,12 @@ def _bounds(link: Link, outstanding_minor: int, smallest: int) -> tuple[int, int
     return smallest, outstanding_minor - smallest
 
 
-async def _make_order(link: Link, visit: str, amount_minor: int, cause: Cause, now: datetime) -> None:
+async def _make_order(
+    gateways: Gateways, link: Link, visit: str, amount_minor: int, cause: Cause, now: datetime
+) -> None:
     """The visit's order. Two calls at once make one, for they have the same key."""
     await orders.create_order(
+        gateways,
         merchant_id=link.merchant_id,
         currency=link.currency,
         items=_items(link, amount_minor),
@@ -277,7 +287,10 @@ def _items(link: Link, amount_minor: int) -> list[NewItem]:
         return [_chosen(link, amount_minor)]
     return [
         NewItem(
-            quantity=item["quantity"], name=item["name"], unit_amount=Amount(item["unit_amount_minor"], link.currency)
+            quantity=item["quantity"],
+            name=item["name"],
+            unit_amount=Amount(item["unit_amount_minor"], link.currency),
+            split_rule=item.get("split_rule"),
         )
         for item in link.items
     ]

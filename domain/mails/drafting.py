@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from domain import reads
+from domain.mails import subscriptions
 from domain.mails.outbox import NewMail, put
+from domain.mails.subscriptions import PageUrl
 from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit, unit_of_work
@@ -28,27 +30,29 @@ KINDS: Mapping[str, Sequence[MailKind]] = {
     "dispute.warning_needs_response": (MailKind.DISPUTE_OPENED,),
     "dispute.needs_response": (MailKind.DISPUTE_OPENED,),
     "dispute.due_soon": (MailKind.DISPUTE_DUE_SOON,),
+    "hold.due_soon": (MailKind.HOLD_DUE_SOON,),
     "webhook_endpoint.disabled": (MailKind.WEBHOOK_ENDPOINT_DISABLED,),
 }
-"""The mails that each type of event may cause; all other types cause none."""
+"""The mails that each type of an order's events may cause; all other types cause none."""
 
 
-async def draft(*, now: datetime) -> None:
-    """Writes the mails of every event that has its number."""
+async def draft(page_url: PageUrl, *, now: datetime) -> None:
+    """Writes the mails of every event that has its number. `page_url` tells where customers find their page of a
+    subscription."""
     for row in await reading.fetch("SELECT id FROM merchants WHERE mailed_sequence < event_sequence"):
-        await _draft_all(row["id"], now)
+        await _draft_all(row["id"], page_url, now)
 
 
-async def _draft_all(merchant_id: str, now: datetime) -> None:
+async def _draft_all(merchant_id: str, page_url: PageUrl, now: datetime) -> None:
     """One merchant's; what goes wrong with them is no reason to let the others wait."""
     try:
-        while await unit_of_work(lambda unit: _draft(unit, merchant_id, now)):
+        while await unit_of_work(lambda unit: _draft(unit, merchant_id, page_url, now)):
             pass
     except Exception:
         _log.exception("A merchant's mails are written later", extra={"merchant_id": merchant_id})
 
 
-async def _draft(unit: Unit, merchant_id: str, now: datetime) -> bool:
+async def _draft(unit: Unit, merchant_id: str, page_url: PageUrl, now: datetime) -> bool:
     """One stretch of the merchant's events; whether there may be more."""
     merchant = await unit.fetch_one(
         """SELECT id, mailed_sequence, event_sequence, contact_email, contact_locale FROM merchants
@@ -58,7 +62,9 @@ async def _draft(unit: Unit, merchant_id: str, now: datetime) -> bool:
     assert merchant is not None
     upto = min(merchant["mailed_sequence"] + _BATCH, merchant["event_sequence"])
     events = await _events(unit, merchant, upto)
-    await put(unit, merchant_id, [mail for event in events for mail in _mails(event, merchant)], now)
+    mails = [mail for event in events for mail in _mails(event, merchant)]
+    mails += await subscriptions.mails(unit, merchant, upto, page_url)
+    await put(unit, merchant_id, mails, now)
     await unit.execute("UPDATE merchants SET mailed_sequence = $2 WHERE id = $1", merchant_id, upto)
     return bool(upto < merchant["event_sequence"])
 
@@ -143,7 +149,7 @@ def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
         "card": f"{method['brand']} {method['last4']}" if method.get("brand") and method.get("last4") else None,
         "outcome": data.get("to"),
         "reason": dispute["reason"] if dispute else data.get("reason"),
-        "due_by": due_by,
+        "due_by": due_by or data.get("due_by"),
         "conflict": data.get("conflict"),
         "endpoint": data.get("url"),
     }

@@ -32,6 +32,7 @@ class NewMail:
     order_id: str | None = None
     payment_id: str | None = None
     refund_id: str | None = None
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +66,14 @@ async def put(unit: Unit, merchant_id: str, mails: Sequence[NewMail], now: datet
     for mail in mails:
         first = len(values) + 4
         values += (ids.new("mail", now), mail.kind.value, mail.cause, mail.order_id, mail.payment_id, mail.refund_id)
-        values += (mail.recipient, mail.locale, dict(mail.facts))
-        rows.append(f"($1, $2, 0, $3, $3, {', '.join(f'${first + n}' for n in range(9))})")
+        values += (mail.subscription_id, mail.recipient, mail.locale, dict(mail.facts))
+        rows.append(f"($1, $2, 0, $3, $3, {', '.join(f'${first + n}' for n in range(10))})")
     if not rows:
         return []
     made = await unit.fetch(
         f"""INSERT INTO mails (merchant_id, status, attempts, try_at, created_at,
-                               id, kind, cause, order_id, payment_id, refund_id, recipient, locale, facts)
+                               id, kind, cause, order_id, payment_id, refund_id, subscription_id, recipient, locale,
+                               facts)
             VALUES {", ".join(rows)} ON CONFLICT (cause, kind) DO NOTHING RETURNING id""",  # noqa: S608
         merchant_id,
         MailStatus.QUEUED.value,

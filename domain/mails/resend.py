@@ -45,9 +45,10 @@ async def resend(merchant_id: str, mail_id: str, *, idempotency_key: str, body_d
 async def _copy(unit: Unit, mail_id: str, new_id: str, now: datetime) -> None:
     """Another id makes another Message-ID: the same one again would be taken for the same mail."""
     await unit.execute(
-        """INSERT INTO mails (id, merchant_id, kind, cause, order_id, payment_id, refund_id, recipient, locale, facts,
-                              status, attempts, try_at, created_at)
-           SELECT $2, merchant_id, kind, $2, order_id, payment_id, refund_id, recipient, locale, facts, $3, 0, $4, $4
+        """INSERT INTO mails (id, merchant_id, kind, cause, order_id, payment_id, refund_id, subscription_id,
+                              recipient, locale, facts, status, attempts, try_at, created_at)
+           SELECT $2, merchant_id, kind, $2, order_id, payment_id, refund_id, subscription_id, recipient, locale, facts,
+                  $3, 0, $4, $4
              FROM mails WHERE id = $1""",
         mail_id,
         new_id,

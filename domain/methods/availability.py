@@ -7,7 +7,7 @@ from enum import StrEnum
 from domain.methods.method import Method, PaymentMethodType
 from domain.methods.table import BY_TYPE, TABLE, VERSION
 from domain.refusals import Fault, Refusal
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from kit.money import formatted
 from models import Recurrence
 

@@ -15,6 +15,7 @@ from domain.payments.instruments import remember
 from domain.payments.writing import Writing, write
 from domain.refunds.observe import observe
 from domain.refunds.rows import NewRefund, Taken, refundable, reserve
+from domain.splits.follow import follow
 from gateways.base import Evidence, RefundStanding
 from kit import ids
 from kit.database.reading import decode_json, decode_time
@@ -56,10 +57,11 @@ class _Settlement:
 
 _LOCK = """
 SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.status, p.livemode, p.currency, p.amount_minor,
-       p.authorized_minor, p.captured_minor, p.refunded_minor, p.disputed_minor, p.fee_minor,
-       p.session_token, p.intent_token, p.checkout_url, p.expires_at, p.capture_before, p.next_action, p.method,
-       p.last_error, p.risk_level, p.conflict, p.saves_method, p.superseded_at, p.inquire_at, p.created_at,
-       o.status AS order_status, o.customer_id, o.version AS order_version, o.total_minor AS order_total_minor
+       p.authorized_minor, p.captured_minor, p.refunded_minor, p.disputed_minor, p.fee_minor, p.fee_currency,
+       p.session_token, p.intent_token, p.charge_token, p.checkout_url, p.expires_at, p.capture_before, p.next_action,
+       p.method, p.last_error, p.risk_level, p.conflict, p.saves_method, p.superseded_at, p.inquire_at, p.created_at,
+       o.status AS order_status, o.customer_id, o.version AS order_version, o.total_minor AS order_total_minor,
+       o.is_split
   FROM payments p JOIN orders o ON o.id = p.order_id WHERE {} FOR UPDATE OF o, p
 """
 _LOCK_BY_ID = _LOCK.format("p.id = $1")
@@ -73,6 +75,18 @@ async def apply(unit: Unit, evidence: Evidence, *, cause: Cause, now: datetime) 
     Applying it again changes nothing. Raises NotYetKnown or Foreign, with nothing changed.
     """
     payment = await _locked(unit, evidence)
+    writing = await settle(unit, payment, evidence, now)
+    if not writing.payment_columns and not writing.news:
+        return Applied(payment["id"], changed=False)
+    await write(unit, payment, writing, cause, now)
+    return Applied(payment["id"], changed=True)
+
+
+async def settle(unit: Unit, payment: dict[str, Any], evidence: Evidence, now: datetime) -> Writing:
+    """What the evidence comes to, to be written under the order's lock; refunds and disputes are written already.
+
+    `payment` is as `_LOCK` reads it. Raises NotYetKnown.
+    """
     change = fold(_state(payment), evidence)
     settlement = _Settlement(payment, change, Writing(payment_columns=dict(change.columns)))
     writing = settlement.writing
@@ -82,16 +96,16 @@ async def apply(unit: Unit, evidence: Evidence, *, cause: Cause, now: datetime) 
     await _settle_order(unit, settlement, now)
     await _take_refunds(unit, settlement, evidence, now)
     await _take_disputes(unit, settlement, evidence, now)
+    if payment["is_split"] and writing.entries:
+        wanted = 0 if _unwanted(payment) else change.captured_by
+        await follow(unit, payment, writing, captured_by=wanted, now=now)
     if payment["saves_method"] and evidence.method_token and evidence.method and writing.payment_columns:
         await remember(unit, payment, evidence.method_token, evidence.method, now)
     if evidence.incomplete:
         writing.payment_columns["inquire_at"] = now
     elif writing.payment_columns or writing.news:
         writing.payment_columns["inquire_at"] = _next_inquiry(settlement, evidence, now)
-    if not writing.payment_columns and not writing.news:
-        return Applied(payment["id"], changed=False)
-    await write(unit, payment, writing, cause, now)
-    return Applied(payment["id"], changed=True)
+    return writing
 
 
 async def _locked(unit: Unit, evidence: Evidence) -> dict[str, Any]:
@@ -121,6 +135,7 @@ def _state(payment: dict[str, Any]) -> State:
         fee_minor=payment["fee_minor"],
         session_token=payment["session_token"],
         intent_token=payment["intent_token"],
+        charge_token=payment["charge_token"],
         checkout_url=payment["checkout_url"],
         expires_at=decode_time(payment["expires_at"]) if payment["expires_at"] else None,
         capture_before=decode_time(payment["capture_before"]) if payment["capture_before"] else None,

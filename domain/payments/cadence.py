@@ -12,7 +12,7 @@ _BY_AGE = (
 )
 _RARELY = timedelta(hours=12)
 _AFTER_CLOSING = timedelta(seconds=5)
-_FEE_SOON = timedelta(seconds=2)
+FEE_SOON = timedelta(seconds=2)
 
 
 def pause(age: timedelta) -> timedelta:
@@ -35,7 +35,7 @@ def next_inquiry(
     runs out is asked about just then. `settling`: the money has only just come, so the fee is about to be known.
     """
     if settling and not all_known:
-        return now + _FEE_SOON
+        return now + FEE_SOON
     if status in FINAL and (all_known or status is not PaymentStatus.CAPTURED):
         return None
     soon = now + pause(now - created_at)

@@ -39,6 +39,7 @@ class State:
     fee_minor: int | None
     session_token: str | None
     intent_token: str | None
+    charge_token: str | None
     checkout_url: str | None
     expires_at: datetime | None
     capture_before: datetime | None
@@ -112,6 +113,7 @@ def _fold_totals(state: State, evidence: Evidence, change: Change) -> None:
 _LEARNED_ONCE = (
     "session_token",
     "intent_token",
+    "charge_token",
     "checkout_url",
     "expires_at",
     "capture_before",

@@ -1,6 +1,7 @@
 """A merchant's refund: reserved under the order's lock within the cap, then asked of the PSP."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain import idempotency
@@ -11,8 +12,10 @@ from domain.payments.operations import AmountTooLarge, check_step
 from domain.payments.state import locked_state
 from domain.payments.writing import Writing, write
 from domain.refunds import ask
+from domain.refunds.items import Named, named
 from domain.refunds.rows import NewRefund, reserve
 from domain.refusals import Fault, Findings, Refusal
+from domain.splits.follow import follow
 from gateways.base import GatewayError
 from gateways.registry import Gateways
 from kit import ids
@@ -22,7 +25,7 @@ from models import RefundReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a merchant wants given back. `amount_minor` None is all that can be."""
+    """What a merchant wants given back. `amount_minor` None is all that can be; `items` names line items instead."""
 
     merchant_id: str
     payment_id: str
@@ -30,6 +33,7 @@ class Wanted:
     currency: str | None
     reason: RefundReason
     explanation: str | None
+    items: Mapping[str, Named] | None = None
 
 
 async def request(
@@ -57,10 +61,20 @@ async def _reserve(
     state = await locked_state(unit, wanted.merchant_id, wanted.payment_id, now)
     if earlier := await idempotency.recall(unit, **names):  # under the lock: the same key waits for itself
         return earlier["refund_id"], False
-    refund = new_refund(wanted, state, gateways, now)
+    refund = await prepare(unit, wanted, state, gateways, now)
     await idempotency.claim(unit, **names, answer={"refund_id": refund.refund_id}, now=now)
     await reserve_now(unit, wanted.payment_id, refund, cause, now)
     return refund.refund_id, True
+
+
+async def prepare(unit: Unit, wanted: Wanted, state: PaymentState, gateways: Gateways, now: datetime) -> NewRefund:
+    """The refund of a locked payment, within the cap and within what is left of the items that are named."""
+    if wanted.items is None:
+        return new_refund(wanted, state, gateways, now)
+    guard_payment(PaymentAction.REFUND, state)
+    amounts = await named(unit, wanted.payment_id, state.currency, wanted.items, now)
+    total = replace(wanted, amount_minor=sum(amounts.values()), currency=state.currency)
+    return replace(new_refund(total, state, gateways, now), items=amounts)
 
 
 def new_refund(wanted: Wanted, state: PaymentState, gateways: Gateways, now: datetime) -> NewRefund:
@@ -96,10 +110,14 @@ def new_refund(wanted: Wanted, state: PaymentState, gateways: Gateways, now: dat
 async def reserve_now(unit: Unit, payment_id: str, refund: NewRefund, cause: Cause, now: datetime) -> None:
     """Reserves the refund of a locked payment, with its event and its postings."""
     payment = await unit.fetch_one(
-        """SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.currency, o.version AS order_version
+        """SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.currency, p.captured_minor, p.fee_minor, p.fee_currency,
+                  o.version AS order_version, o.total_minor AS order_total_minor, o.is_split
              FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1""",
         payment_id,
     )
     assert payment is not None
     taken = await reserve(unit, payment, refund, now)
-    await write(unit, payment, Writing(news=taken.news, entries=taken.entries), cause, now)
+    writing = Writing(news=taken.news, entries=taken.entries)
+    if payment["is_split"]:
+        await follow(unit, payment, writing, captured_by=0, now=now)
+    await write(unit, payment, writing, cause, now)

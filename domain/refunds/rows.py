@@ -29,7 +29,8 @@ class Taken:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRefund:
     """A refund to reserve; `token` is the PSP's where it was made there. `asked_by_caller`: whoever reserves it asks
-    the PSP next, and the worker only when the lease is over."""
+    the PSP next, and the worker only when the lease is over. `items`: how much of which line item, in minor units,
+    where they are named; `parts`: out of which splits it comes, where that is settled."""
 
     refund_id: str
     reason: RefundReason
@@ -37,14 +38,16 @@ class NewRefund:
     amount_minor: int
     token: str | None = None
     asked_by_caller: bool = False
+    items: Mapping[str, int] | None = None
+    parts: Mapping[str, int] | None = None
 
 
 async def reserve(unit: Unit, payment: Mapping[str, Any], refund: NewRefund, now: datetime) -> Taken:
     """Sets the money aside. Without a token the PSP is asked after the commit: by the caller, or by the worker."""
     await unit.execute(
         """INSERT INTO refunds (id, merchant_id, payment_id, gateway, status, reason, explanation, currency,
-                                amount_minor, token, asks, ask_at, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $12)""",
+                                amount_minor, token, items, parts, asks, ask_at, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14, $14)""",
         refund.refund_id,
         payment["merchant_id"],
         payment["id"],
@@ -55,6 +58,8 @@ async def reserve(unit: Unit, payment: Mapping[str, Any], refund: NewRefund, now
         payment["currency"],
         refund.amount_minor,
         refund.token,
+        dict(refund.items) if refund.items else None,
+        dict(refund.parts) if refund.parts else None,
         None if refund.token else now + LEASE if refund.asked_by_caller else now,
         now,
     )

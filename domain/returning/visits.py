@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from domain import following
 from domain.checkout.hosted import start_checkout
 from domain.checkout.places import Places
 from domain.events import Cause
@@ -73,16 +75,6 @@ def _places(base_url: str, success_url: str, cancel_url: str) -> Places:
     )
 
 
-async def follow(hub: Hub, visit: Visit, after: int, now: datetime) -> AsyncGenerator[Shown, None]:
+def follow(hub: Hub, visit: Visit, after: int, now: datetime) -> AsyncGenerator[Shown, None]:
     """What is known, as soon as it is newer than the order's version `after`; ends with what is settled."""
-    with hub.watch(visit.order_id) as watch:
-        watch.seen = after
-        while True:
-            watch.clear()
-            known = await look(visit.payment_id, now)
-            if known.version != watch.seen:
-                watch.seen = known.version
-                yield known
-            if known.settled:
-                return
-            await watch.wait()
+    return following.follow(hub, visit.order_id, after, partial(look, visit.payment_id, now))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from gateways.stripe.currencies import from_wire
 from kit.money import EXPONENTS
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import stripe
 
+from gateways.stripe import billing_events, connect_evidence, events
 from gateways.stripe.errors import translated
-from gateways.stripe.events import LISTENED
 
 
-async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | None) -> str:
-    """The signing secret of the endpoint at `url`, which is made unless it exists and its secret is known.
+async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | None, *, connect: bool = False) -> str:
+    """The signing secret of the endpoint at `url`, which is made unless it exists and its secret is known. `connect`:
+    it is for the events of vendors' accounts, which come to no other.
 
     A secret is told only when its endpoint is made: one whose secret was lost is replaced.
     """
@@ -23,7 +24,10 @@ async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | N
                 return known_secret
             for endpoint in ours:
                 await client.v1.webhook_endpoints.delete_async(endpoint.id)
-            params: Any = {"url": url, "enabled_events": sorted(LISTENED), "api_version": stripe.api_version}
+            listened = connect_evidence.LISTENED if connect else {*events.LISTENED, *billing_events.LISTENED}
+            params: Any = {"url": url, "enabled_events": sorted(listened), "api_version": stripe.api_version}
+            if connect:
+                params["connect"] = True
             made = await client.v1.webhook_endpoints.create_async(params)
         assert made.secret is not None
         return made.secret

@@ -1,4 +1,4 @@
-"""Sorts what the SDK raises by whether money may have moved."""
+"""Sorts what the SDK raises by whether money may have moved, and what Stripe would refuse anyway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import stripe
 
 from gateways.base import AnswerStored, Declined, GatewayError, NotSent, OutcomeUnknown, Refused
+from gateways.stripe.currencies import NotRepresentable, to_wire
 
 
 @contextmanager
@@ -15,6 +16,14 @@ def translated() -> Iterator[None]:
         yield
     except stripe.StripeError as error:
         raise _translate(error) from error
+
+
+def wire(amount_minor: int, currency: str) -> int:
+    """The amount as Stripe wants it; raises Refused for one that it cannot charge exactly."""
+    try:
+        return to_wire(amount_minor, currency)
+    except NotRepresentable as error:
+        raise Refused(str(error), code="amount_not_representable") from error
 
 
 def _translate(error: stripe.StripeError) -> GatewayError:

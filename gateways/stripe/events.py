@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.base import BadEvent, EventKind, GatewayEvent, Standing
-from gateways.stripe import evidence
+from gateways.base import BadEvent, EventKind, Evidence, GatewayEvent, Standing
+from gateways.billing import BillingEvidence
+from gateways.connect import AccountHint, PayoutEvidence
+from gateways.stripe import billing_events, connect_evidence, evidence
 
 _log = logging.getLogger(__name__)
 _MISREAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, OSError)
@@ -54,6 +56,13 @@ LISTENED: Mapping[str, _Facts] = {
 }
 
 
+def _is_an_invoices(kind: str, obj: Mapping[str, Any]) -> bool:
+    """Whether it tells how money comes in that names no payment of ours: an invoice's, of which the invoice's own
+    messages tell, and the inquiry that follows them at once; or none of ours."""
+    coming = kind.startswith("payment_intent.") or kind in {"charge.succeeded", "charge.failed"}
+    return coming and not (obj.get("metadata") or {}).get(evidence.PAYMENT_KEY)
+
+
 def _is_name(value: object, limit: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= limit and value.isascii() and value.isprintable()
 
@@ -69,17 +78,25 @@ def read(payload: str, gateway: str) -> GatewayEvent:
         at = datetime.fromtimestamp(made, UTC)
         if obj.get("livemode", livemode) != livemode:
             raise BadEvent("The event and what it tells of are of different modes.")
-        listened = kind in LISTENED and obj.get("mode", "payment") == "payment"  # other sessions take no payment
+        connected = event.get("account") is not None and kind in connect_evidence.LISTENED
+        mode = obj.get("mode", "payment" if kind in LISTENED else "subscription")
     except BadEvent:
         raise
     except _MISREAD as error:
         raise BadEvent(f"The body is not an event of Stripe ({type(error).__name__}).") from error
-    if not listened:
-        return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.OTHER, evidence=None)
+    about: EventKind = EventKind.OTHER
+    found: Evidence | BillingEvidence | AccountHint | PayoutEvidence | None = None
     try:
-        facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
-        found = evidence.evidence(facts, gateway=gateway)
+        if connected:
+            about, of_account = connect_evidence.LISTENED[kind]
+            found = of_account(event, at, gateway)
+        elif mode == "payment" and kind in LISTENED and not _is_an_invoices(kind, obj):
+            facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
+            about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)
+        elif mode == "subscription" and kind in billing_events.LISTENED:
+            about, read_billing = billing_events.LISTENED[kind]
+            found = read_billing(obj, at, event.get("account"))
     except _MISREAD as error:
         _log.error("An event of Stripe is not understood and is kept: %r", error, extra={"event_token": token})
         return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.UNREADABLE, evidence=None)
-    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=EventKind.PAYMENT, evidence=found)
+    return GatewayEvent(gateway=gateway, token=token, type=kind, kind=about, evidence=found)

@@ -20,7 +20,7 @@ from gateways.stripe.currencies import from_wire
 PAYMENT_KEY = "paygraph_payment"
 FLOW_KEY, DIRECT = "paygraph_flow", "direct"
 REFUND_KEY = "paygraph_refund"
-_TOKENS = ("payment_id", "session_token", "intent_token", "method_token")
+_TOKENS = ("payment_id", "session_token", "intent_token", "charge_token", "method_token")
 _LONGEST_TOKEN = 255
 
 Object = Mapping[str, Any]
@@ -92,6 +92,7 @@ def of_intent(intent: Object, occurred_at: datetime | None = None) -> dict[str, 
     return facts | {
         "payment_id": metadata.get(PAYMENT_KEY),
         "intent_token": intent["id"],
+        "charge_token": facts.get("charge_token") or (charge if received and isinstance(charge, str) else None),
         "livemode": intent["livemode"],
         "currency": currency.upper(),
         "amount_minor": from_wire(intent["amount"], currency),
@@ -135,6 +136,7 @@ def of_charge(charge: Object, occurred_at: datetime | None = None) -> dict[str, 
         "authorized_minor": from_wire(charge["amount"], currency) if succeeded else 0,
         "captured_minor": captured if succeeded else 0,
         "standing": _charge_standing(charge),
+        "charge_token": charge["id"] if succeeded and charge["captured"] else None,
         "method_token": charge.get("payment_method") if succeeded else None,
         "method": _method(charge.get("payment_method_details")),
         "capture_before": _capture_before(charge),

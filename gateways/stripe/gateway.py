@@ -19,10 +19,12 @@ from gateways.base import (
     SessionRequest,
     SetupEvidence,
 )
+from gateways.connect import Connect
 from gateways.stripe import events, evidence, signature
+from gateways.stripe.billing import StripeBilling
 from gateways.stripe.capabilities import CAPABILITIES
-from gateways.stripe.currencies import NotRepresentable, to_wire
-from gateways.stripe.errors import translated
+from gateways.stripe.connect import StripeConnect
+from gateways.stripe.errors import translated, wire
 
 NAME = "stripe"
 _CHARGE = ["latest_charge.balance_transaction", "latest_charge.refunds"]
@@ -50,6 +52,8 @@ class StripeGateway:
             max_network_retries=2,
             http_client=self._http,
         )
+        self.billing = StripeBilling(self._client)
+        self.connect: Connect = StripeConnect(self._client, NAME, livemode=self.livemode)
 
     async def open_session(self, request: SessionRequest, *, idempotency_key: str) -> Evidence:
         with translated():
@@ -148,7 +152,7 @@ class StripeGateway:
             return await self._completed(self._intent_evidence(intent), intent)
 
     async def capture(self, intent_token: str, amount_minor: int, currency: str, *, idempotency_key: str) -> Evidence:
-        params: Any = {"amount_to_capture": _wire(amount_minor, currency), "expand": _CHARGE}
+        params: Any = {"amount_to_capture": wire(amount_minor, currency), "expand": _CHARGE}
         with translated():
             intent = await self._client.v1.payment_intents.capture_async(
                 intent_token, params, {"idempotency_key": idempotency_key}
@@ -165,7 +169,7 @@ class StripeGateway:
     async def refund(self, request: RefundRequest) -> Evidence:
         params: Any = {
             "payment_intent": request.intent_token,
-            "amount": _wire(request.amount_minor, request.currency),
+            "amount": wire(request.amount_minor, request.currency),
             "metadata": {evidence.REFUND_KEY: request.refund_id, evidence.PAYMENT_KEY: request.payment_id},
         }
         if request.reason in _REASONS:
@@ -213,17 +217,10 @@ class StripeGateway:
         return evidence.evidence(evidence.of_session(session.to_dict()), gateway=NAME)
 
 
-def _wire(amount_minor: int, currency: str) -> int:
-    try:
-        return to_wire(amount_minor, currency)
-    except NotRepresentable as error:
-        raise Refused(str(error), code="amount_not_representable") from error
-
-
 def _intent_params(request: DirectRequest) -> Any:
     metadata = {evidence.PAYMENT_KEY: request.payment_id, evidence.FLOW_KEY: evidence.DIRECT}
     params: dict[str, Any] = {
-        "amount": _wire(request.amount_minor, request.currency),
+        "amount": wire(request.amount_minor, request.currency),
         "currency": request.currency.lower(),
         "payment_method": request.token,
         "confirm": True,
@@ -275,7 +272,7 @@ def _line_item(request: SessionRequest, name: str, unit_amount_minor: int, quant
     return {
         "price_data": {
             "currency": request.currency.lower(),
-            "unit_amount": _wire(unit_amount_minor, request.currency),
+            "unit_amount": wire(unit_amount_minor, request.currency),
             "product_data": {"name": name},
         },
         "quantity": quantity,

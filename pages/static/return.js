@@ -1,10 +1,11 @@
-// Follows the payment live: shows what is new in place, and says it aloud. The page works without.
+// Follows a payment or a subscription live: shows what is new in place, and says it aloud. The page works without.
 "use strict";
 (() => {
   const AGAIN_AFTER = 10000;
   const receipt = document.getElementById("receipt");
   const news = document.getElementById("news");
   const following = document.getElementById("following");
+  const followed = following.textContent;
   const address = new URL(receipt.dataset.live, location.href);
   let stream = null;
   let timer = 0;
@@ -33,7 +34,7 @@
   const open = () => {
     if (settled || stream || document.hidden) return;
     stream = new EventSource(address);
-    stream.onopen = () => say("This page follows your payment by itself.");
+    stream.onopen = () => say(followed);
     stream.onmessage = (message) => {
       const told = JSON.parse(message.data);
       address.searchParams.set("after", message.lastEventId);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -20,15 +21,27 @@ class BadInput(Exception):
 
 
 async def read(request: Request) -> Body:
-    """The JSON object in the body; an empty body is an empty object."""
+    """The JSON object in the body, or a form whose values are read as JSON; an empty body is an empty object."""
     try:
         raw = await read_body(request)
-        found = json.loads(raw) if raw.strip() else {}
+        found = json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else _form(raw.decode())
     except (ValueError, RecursionError, StripeError) as error:
         raise BadInput("the body must be a JSON object") from error
     if not isinstance(found, dict):
         raise BadInput("the body must be a JSON object")
     return Body(found)
+
+
+def _form(text: str) -> Json:
+    """Of a=1&b=true&c=word; what is no JSON is a string, as a word is."""
+
+    def value(told: str) -> Any:
+        try:
+            return json.loads(told)
+        except ValueError:
+            return told
+
+    return {name: value(told) for name, told in parse_qsl(text.strip(), strict_parsing=True, max_num_fields=100)}
 
 
 class Body:

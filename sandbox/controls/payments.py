@@ -17,7 +17,7 @@ from sandbox.world import Call, public
 OUTCOMES = ("success", "failure", "processing", "abandon")
 
 
-def _method(call: Call, body: Body, offered: list[str]) -> tuple[Json, str]:
+def method_of(call: Call, body: Body, offered: list[str]) -> tuple[Json, str]:
     """The PaymentMethod that the body describes, and the outcome asked for."""
     type = body.text("method", "card", among=tuple(methods.BY_TYPE))
     outcome = body.text("outcome", "success", among=OUTCOMES)
@@ -63,7 +63,7 @@ async def pay(desk: Desk, request: Request) -> Any:
     payer = paying.Payer(body.text("email", None), body.text("name", None))
     call = payer_call(desk, livemode, base_url(request, desk.public_url))
     late = session["status"] != "open"
-    if late and session["mode"] == "setup":
+    if late and session["mode"] != "payment":
         raise BadInput(f"the session is {session['status']} and takes no money")
     if late and not force:
         raise BadInput(f'the session is {session["status"]}; with "force": true it is paid all the same')
@@ -79,19 +79,17 @@ def _pay(call: Call, session: Json, body: Body, payer: paying.Payer, *, late: bo
         body.done()
         paying.complete_free(call, session, payer)
         return _told(call, session["id"], None)
-    method, outcome = _method(call, body, session["payment_method_types"])
+    method, outcome = method_of(call, body, session["payment_method_types"])
     save = body.flag("save")
     body.done()
     if method["customer"] not in (None, session["customer"]):
         raise BadInput("the payment method is another customer's")
     if save and not paying.may_save(session):
         raise BadInput("the session does not offer to save the payment method")
-    if session["mode"] == "setup":
-        intent = paying.set_up(call, session, method, payer)
-    elif late:
+    if late:
         intent = paying.pay_late(call, session, method, payer)
     else:
-        intent = paying.pay(call, session, method, payer, save=save)
+        intent = paying.attempt(call, session, method, payer, save=save)
     if intent["status"] == "requires_action" and outcome != "abandon":
         paying.finish_action(call, intent, agreed=outcome == "success")
     return _told(call, session["id"], intent)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox.controls import (  # noqa: F401  (they register controls)
+    billing,
     connect,
     disturbances,
     payments,

@@ -11,6 +11,7 @@ from sandbox import clock, outbox
 from sandbox.controls.desk import Desk, control
 from sandbox.controls.forms import BadInput, read
 from sandbox.settings import Settings
+from sandbox.stripe.billing import dunning
 
 FARTHEST = 30 * 365 * 86400
 """Seconds that the clock may be ahead."""
@@ -29,7 +30,7 @@ async def state(desk: Desk, request: Request) -> Any:
         "objects": {row["kind"]: row["n"] for row in counts},
         "deliveries": {row["state"]: row["n"] for row in deliveries},
         "in_flight": len(desk.sender.in_flight),
-        "due": [dict(row) for row in store.all("SELECT at, job, subject FROM due ORDER BY at LIMIT 50")],
+        "due": [dict(row) for row in store.all("SELECT at, job, subject, clock FROM due ORDER BY at LIMIT 50")],
     }
 
 
@@ -84,6 +85,10 @@ async def set_settings(desk: Desk, request: Request) -> Any:
     body.done()
     if changes.get("fee_basis_points", 0) > 10000:
         raise BadInput("fee_basis_points must be at most 10000")
+    if not dunning.SCHEDULE.fullmatch(changes.get("dunning_days", "3")):
+        raise BadInput('dunning_days must be days with spaces between, like "3 5 7"')
+    if changes.get("dunning_end", "cancel") not in dunning.ENDS:
+        raise BadInput(f"dunning_end must be one of {', '.join(dunning.ENDS)}")
     desk.world.settings = replace(desk.world.settings, **changes)
     desk.world.store.set_meta("settings", asdict(desk.world.settings))
     return asdict(desk.world.settings)

@@ -56,7 +56,7 @@ class Challenges:
 def return_url(intent: Json) -> str:
     """The session's return step, or the merchant's return_url with what Stripe adds to it."""
     url = intent["_"].get("return_url") or f"/c/receipts/{intent['id']}"
-    if intent["_"].get("session"):
+    if any(intent["_"].get(name) for name in ("session", "on_page", "portal")):
         return str(url)
     kind = intent["object"]
     extra = {

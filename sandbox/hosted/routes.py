@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sandbox.controls.desk import Desk
-from sandbox.hosted import cardform, views
+from sandbox.hosted import billing, cardform, views
 from sandbox.hosted.answers import form_of, go, html, nothing_here, opened
 from sandbox.hosted.cardform import Form
 from sandbox.hosted.challenges import Challenges
@@ -36,6 +36,7 @@ def routes(desk: Desk) -> list[Route | Mount]:
         Route("/c/setup/{ticket}/{visit}", setup.show, methods=["GET"]),
         Route("/c/setup/{ticket}/{visit}", setup.submit, methods=["POST"]),
         Route("/c/receipts/{intent}", pages.receipt, methods=["GET"]),
+        *billing.routes(desk),
     ]
 
 
@@ -93,10 +94,7 @@ class Pages:
             except CardError as error:
                 form.errors["number"] = error.message
                 return self._page(call, session, form)
-            if session["mode"] == "setup":
-                intent = paying.set_up(call, session, method, payer)
-            else:
-                intent = paying.pay(call, session, method, payer, save=form.save)
+            intent = paying.attempt(call, session, method, payer, save=form.save)
         if intent["status"] == "requires_action":
             return go(intent["_"]["authorize_url"])
         return self._after(call, session["id"], intent, form)

@@ -13,6 +13,7 @@ from sandbox.hosted.money import locale_of, shown
 from sandbox.store import Json
 from sandbox.stripe import cards, methods, paying
 from sandbox.stripe import checkout as sessions
+from sandbox.stripe.billing import signup
 from sandbox.stripe.paying import success_url
 from sandbox.world import Call
 
@@ -23,6 +24,7 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+HEADINGS = {"setup": "Save a payment method for ", "subscription": "Subscribe to "}
 BUTTONS = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe"}
 LABELS = {
     "email": "Email",
@@ -76,7 +78,7 @@ def _order(call: Call, session: Json) -> Json:
         "lang": "en",
         "merchant": call.world.settings.merchant_name,
         "lines": lines,
-        "total": shown(session["amount_total"], session["currency"], locale) if session["mode"] == "payment" else "",
+        "total": "" if session["mode"] == "setup" else shown(session["amount_total"], session["currency"], locale),
         "cancel_url": session["cancel_url"],
         "livemode": call.livemode,
     }
@@ -89,12 +91,14 @@ def checkout(call: Call, session: Json, form: Form, notice: str | None) -> Json:
     free, setup = sessions.is_free(session), session["mode"] == "setup"
     kept = [{"id": each["id"], "title": titled(each)} for each in paying.saved_methods(call, session)]
     button = "Complete order" if free else "Save" if setup else f"{verb} {order['total']}"
+    if session["mode"] == "subscription":
+        button = "Start trial" if signup.has_trial(session) else "Subscribe"
     customer = call.find(session["customer"], "customer")
     return {
         **order,
         "action": f"/c/pay/{session['id']}",
         "attempt": session["_"]["attempts"],
-        **({"heading": f"Save a payment method for {order['merchant']}"} if setup else {}),
+        **({"heading": HEADINGS[session["mode"]] + order["merchant"]} if session["mode"] in HEADINGS else {}),
         "setup": setup,
         "saved": kept,
         "may_save": paying.may_save(session),
@@ -112,6 +116,96 @@ def checkout(call: Call, session: Json, form: Form, notice: str | None) -> Json:
         "expires": format_datetime(
             datetime.fromtimestamp(session["expires_at"], UTC), "d MMM, HH:mm", locale=locale_of(session["locale"])
         ),
+    }
+
+
+def _bare(call: Call, visit: Json, form: Form, notice: str | None) -> Json:
+    """The payment form without a checkout session: what it needs beside what is sold, and where it leads."""
+    offered = [methods.BY_TYPE[type] for type in visit["payment_method_types"]]
+    kept = [{"id": each["id"], "title": titled(each)} for each in paying.saved_methods(call, visit)]
+    customer = call.find(visit["customer"], "customer") or {}
+    return {
+        "lang": "en",
+        "merchant": call.world.settings.merchant_name,
+        "livemode": call.livemode,
+        "attempt": 0,
+        "setup": visit["mode"] == "setup",
+        "saved": kept,
+        "may_save": False,
+        "methods": offered,
+        "accounts": {each.type: _test_accounts(each.type) for each in offered if each.account},
+        "chosen": _chosen(form, [*(each["id"] for each in kept), *visit["payment_method_types"]]),
+        "email": customer.get("email") or "unknown",
+        "values": form.again(),
+        "errors": form.errors,
+        "labels": LABELS,
+        "notice": notice,
+        "free": False,
+        "test_cards": [{"number": grouped(n), "title": cards.BY_NUMBER[n].title} for n in HELPERS],
+        "expires": "",
+    }
+
+
+def invoice(call: Call, document: Json, visit: Json, form: Form, notice: str | None) -> Json:
+    """The page of an invoice that can be paid."""
+    due = shown(document["amount_remaining"], document["currency"])
+    return {
+        **_bare(call, visit, form, notice),
+        **_billed(call, document),
+        "action": document["hosted_invoice_url"],
+        "button": f"Pay {due}",
+    }
+
+
+def _billed(call: Call, document: Json) -> Json:
+    lines = [
+        {
+            "name": line["description"],
+            "quantity": 1,
+            "each": None,
+            "amount": shown(line["amount"], line["currency"]),
+        }
+        for line in document["lines"]["data"]
+    ]
+    merchant = call.world.settings.merchant_name
+    return {
+        "heading": f"Invoice {document['number'] or ''} from {merchant}",
+        "lines": lines,
+        "total": shown(document["amount_due"], document["currency"]),
+        "cancel_url": None,
+    }
+
+
+def closed_invoice(call: Call, document: Json) -> Json:
+    """The page of an invoice that asks for nothing any more, or not yet."""
+    told = {
+        "paid": ("Invoice paid", "You have paid. There is nothing left to do."),
+        "void": ("Invoice void", "This invoice was withdrawn. There is nothing to pay."),
+        "draft": ("Not ready yet", "This invoice is still being made."),
+    }
+    title, text = told[document["status"]]
+    return {
+        **_billed(call, document),
+        "lang": "en",
+        "merchant": call.world.settings.merchant_name,
+        "livemode": call.livemode,
+        "title": title,
+        "done": document["status"] == "paid",
+        "text": text,
+        "onward": None,
+    }
+
+
+def portal(call: Call, session: Json, visit: Json, form: Form, notice: str | None, onward: str | None) -> Json:
+    """The page where a customer says what to charge from now on."""
+    return {
+        **_bare(call, visit, form, notice),
+        "action": session["url"],
+        "button": "Save",
+        "cancel_url": onward,
+        "heading": f"Your payment method for {call.world.settings.merchant_name}",
+        "lines": [],
+        "total": "",
     }
 
 

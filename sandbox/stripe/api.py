@@ -7,6 +7,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -28,10 +29,19 @@ from sandbox.stripe import (  # noqa: F401  (the modules register their endpoint
     intents,
     params,
     payment_methods,
+    prices,
     radar,
     refunds,
     sessions,
     setup_intents,
+)
+from sandbox.stripe.billing import (  # noqa: F401
+    clock_calls,
+    invoice_calls,
+    item_calls,
+    portal,
+    previews,
+    subscription_calls,
 )
 from sandbox.stripe.connect import (  # noqa: F401
     account_calls,
@@ -90,6 +100,7 @@ class Api:
             raise LostConnection from None
         self._log(exchange)
         headers = {"Request-Id": exchange.request_id, "Stripe-Version": API_VERSION, **exchange.extra}
+        headers["Date"] = formatdate(self.world.now(), usegmt=True)
         if exchange.key is not None and exchange.key.isprintable() and exchange.key.isascii():
             headers["Idempotency-Key"] = exchange.key
         return Response(body, exchange.status, headers, "application/json")

@@ -52,6 +52,16 @@ PROCESSING: Final = Decline(
     "try_again_later",
     "An error occurred while processing your card. Try again in a little bit.",
 )
+DECLINES: Final = {
+    "card_velocity_exceeded": VELOCITY,
+    "expired_card": EXPIRED,
+    "generic_decline": GENERIC,
+    "insufficient_funds": INSUFFICIENT,
+    "lost_card": LOST,
+    "processing_error": PROCESSING,
+    "stolen_card": STOLEN,
+}
+"""By what a bank can be told to say from now on."""
 
 
 @dataclass(frozen=True)

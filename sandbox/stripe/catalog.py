@@ -1,11 +1,11 @@
-"""/v1/products and /v1/prices"""
+"""/v1/products, and the making of prices (prices.py has their calls)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from sandbox.store import Json, equals
+from sandbox.store import Json
 from sandbox.stripe import events, ids, params
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
@@ -32,15 +32,6 @@ PRODUCT: params.Shape = {
     "tax_details": params.not_here,
     "unit_label": params.text(12, unset=True),
     "url": params.text(unset=True),
-}
-PRICE: params.Shape = {
-    "active": params.boolean,
-    "currency_options": params.not_here,
-    "lookup_key": params.text(200),
-    "metadata": params.metadata,
-    "nickname": params.text(),
-    "tax_behavior": TAX_BEHAVIOR,
-    "transfer_lookup_key": params.boolean,
 }
 AMOUNT: params.Shape = {"unit_amount": params.integer(0), "unit_amount_decimal": params.decimal}
 
@@ -192,39 +183,14 @@ def update_product(call: Call, given: dict[str, Any], identifier: str) -> Json:
     return events.change(call, product, "product.updated", **given, updated=call.now)
 
 
-@endpoint(
-    "POST",
-    "/v1/prices",
-    {
-        **PRICE,
-        **AMOUNT,
-        "currency*": params.currency,
-        "billing_scheme": params.choice("per_unit"),
-        "custom_unit_amount": params.not_here,
-        "product": params.text(),
-        "product_data": params.shape(
-            {
-                "name*": params.text(),
-                "active": params.boolean,
-                "id": params.text(),
-                "metadata": params.metadata,
-                "statement_descriptor": params.text(22),
-                "tax_code": params.text(),
-                "tax_details": params.not_here,
-                "unit_label": params.text(12),
-            }
-        ),
-        "recurring": params.shape(RECURRING),
-        "tiers": params.not_here,
-        "tiers_mode": params.not_here,
-        "transform_quantity": params.not_here,
-    },
-)
-def create_price(call: Call, given: dict[str, Any]) -> Json:
-    product = find_or_make_product(call, given)
-    price = make_price(call, given, product)
-    events.emit(call, "price.created", price)
-    return price
+@endpoint("DELETE", "/v1/products/{id}")
+def delete_product(call: Call, given: dict[str, Any], identifier: str) -> Json:
+    product = call.get(identifier, "product")
+    if call.store.linked(call.livemode, "price", "product", identifier):
+        raise InvalidRequest("This product cannot be deleted because it has one or more user-created prices.")
+    events.emit(call, "product.deleted", product)
+    call.store.run("DELETE FROM objects WHERE livemode = ? AND id = ?", call.livemode, identifier)
+    return {"id": identifier, "object": "product", "deleted": True}
 
 
 def find_or_make_product(call: Call, given: dict[str, Any], prefix: str = "", *, inline: bool = False) -> str:
@@ -240,41 +206,3 @@ def find_or_make_product(call: Call, given: dict[str, Any], prefix: str = "", *,
     if not inline:
         events.emit(call, "product.created", product)
     return str(product["id"])
-
-
-@endpoint(
-    "GET",
-    "/v1/prices",
-    {
-        **params.PAGE,
-        "active": params.boolean,
-        "created": params.moment,
-        "currency": params.currency,
-        "lookup_keys": params.each(params.text(), 10),
-        "product": params.text(),
-        "recurring": params.not_here,
-        "type": params.choice("one_time", "recurring"),
-    },
-)
-def list_prices(call: Call, given: dict[str, Any]) -> Json:
-    where: list[tuple[str, Any]] = []
-    if "product" in given:
-        where.append((equals("product"), given["product"]))
-    for name in ("active", "currency", "type"):
-        if name in given:
-            where.append((f"json_extract(body, '$.{name}') = ?", given[name]))
-    return page(call, "price", given, "/v1/prices", where)
-
-
-@endpoint("GET", "/v1/prices/{id}")
-def retrieve_price(call: Call, given: dict[str, Any], identifier: str) -> Json:
-    return call.get(identifier, "price")
-
-
-@endpoint("POST", "/v1/prices/{id}", PRICE)
-def update_price(call: Call, given: dict[str, Any], identifier: str) -> Json:
-    price = call.get(identifier, "price")
-    changes = params.picked(given, "active", "lookup_key", "nickname", "tax_behavior")
-    if "metadata" in given:
-        changes["metadata"] = params.merged(price["metadata"], given["metadata"])
-    return events.change(call, price, "price.updated", **changes)

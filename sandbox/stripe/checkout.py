@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from sandbox.store import Json
 from sandbox.stripe import events
+from sandbox.stripe.following import follow
 from sandbox.world import Call
 
 
+@follow
 def intent_moved(call: Call, intent: Json) -> None:
-    """Tells the intent's session, if it has one, what the intent came to."""
+    """The intent's session, if it has one, learns what the intent came to; a subscription tells its session itself."""
     session = call.find(intent["_"].get("session"), "checkout.session")
-    if session is None:
+    if session is None or session["mode"] == "subscription":
         return
     if session["status"] == "open":
         if intent["status"] in ("succeeded", "processing", "requires_capture"):
             complete(call, session, intent)
     elif session["payment_intent"] == intent["id"] and session["payment_status"] == "unpaid":
-        _settle(call, session, intent)
-
-
-def setup_moved(call: Call, intent: Json) -> None:
-    """Tells the session of a SetupIntent that it has succeeded."""
-    session = call.find(intent["_"].get("session"), "checkout.session")
-    if session and session["status"] == "open":
-        complete(call, session, intent)
+        settle(call, session, intent)
 
 
 def is_free(session: Json) -> bool:
     """Whether the session sells for nothing, so that no payment method is needed."""
-    return session["mode"] == "payment" and not session["amount_total"]
+    if session["mode"] == "subscription" and session["payment_method_collection"] == "always":
+        return False
+    return session["mode"] != "setup" and not session["amount_total"]
 
 
-def _settle(call: Call, session: Json, intent: Json) -> None:
+def settle(call: Call, session: Json, intent: Json) -> None:
     """A completed session whose money was still to come."""
     delayed = session["_"].get("delayed", False)
     if intent["status"] == "succeeded":
@@ -42,8 +39,11 @@ def _settle(call: Call, session: Json, intent: Json) -> None:
         events.emit(call, "checkout.session.async_payment_failed", session)
 
 
-def complete(call: Call, session: Json, intent: Json | None) -> None:
-    """The payer has done their part: status complete, paid unless the money is still to come."""
+def complete(call: Call, session: Json, intent: Json | None, **links: str) -> None:
+    """The payer has done their part: status complete, paid unless the money is still to come.
+
+    `links` are the subscription and its invoice, which then have the payment instead of the session.
+    """
     payment = intent if intent and intent["object"] == "payment_intent" else None
     if payment is not None and payment["status"] != "succeeded":
         payment_status = "unpaid"
@@ -56,7 +56,7 @@ def complete(call: Call, session: Json, intent: Json | None) -> None:
         session,
         status="complete",
         payment_status=payment_status,
-        payment_intent=payment["id"] if payment else None,
+        payment_intent=payment["id"] if payment and not links else None,
         customer=session["customer"] or (intent or {}).get("customer"),
         customer_details={
             "address": details.get("address"),
@@ -69,6 +69,7 @@ def complete(call: Call, session: Json, intent: Json | None) -> None:
             "tax_ids": [],
         },
         url=None,
+        **links,
     )
     events.emit(call, "checkout.session.completed", session)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.store import Json, equals
 from sandbox.stripe import events, ids, params, tender
+from sandbox.stripe.billing import clocks, standing
 from sandbox.stripe.cards import GENERIC
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import CardError, InvalidRequest, NotFound, missing
@@ -44,7 +45,7 @@ CREATE: params.Shape = {
     **FIELDS,
     "payment_method": params.text(),
     "tax_id_data": params.not_here,
-    "test_clock": params.not_here,
+    "test_clock": params.text(),
 }
 KEPT = ("balance", "description", "email", "invoice_prefix", "name", "next_invoice_sequence", "phone", "tax_exempt")
 
@@ -56,7 +57,7 @@ def make(call: Call, given: dict[str, Any]) -> Json:
             "object": "customer",
             "address": params.full_address(given.get("address")),
             "balance": given.get("balance", 0),
-            "created": call.now,
+            "created": clocks.now_of(call, given.get("test_clock")),
             "currency": None,
             "customer_account": None,
             "default_source": None,
@@ -79,7 +80,7 @@ def make(call: Call, given: dict[str, Any]) -> Json:
             "preferred_locales": given.get("preferred_locales", []),
             "shipping": given.get("shipping"),
             "tax_exempt": given.get("tax_exempt", "none"),
-            "test_clock": None,
+            "test_clock": given.get("test_clock"),
             "_": {},
         }
     )
@@ -123,6 +124,8 @@ def create(call: Call, given: dict[str, Any]) -> Json:
         )
     if method:
         require_attachable(method)
+    if "test_clock" in given:
+        call.get(given["test_clock"], "test_helpers.test_clock", "test_clock")
     customer = make(call, given)
     if method:
         attach(call, method, customer["id"])
@@ -182,6 +185,8 @@ def list_all(call: Call, given: dict[str, Any]) -> Json:
     where: list[tuple[str, Any]] = [("json_extract(body, '$.deleted') IS NULL AND 1 = ?", 1)]
     if "email" in given:
         where.append((equals("email"), given["email"]))
+    if "test_clock" in given:
+        where.append((equals("test_clock"), given["test_clock"]))
     return page(call, "customer", given, "/v1/customers", where)
 
 
@@ -205,6 +210,9 @@ def update(call: Call, given: dict[str, Any], identifier: str) -> Json:
 @endpoint("DELETE", "/v1/customers/{id}")
 def delete(call: Call, given: dict[str, Any], identifier: str) -> Json:
     customer = alive(call, identifier, "id")
+    for each in call.store.linked(call.livemode, "subscription", "customer", identifier):
+        if each["status"] not in standing.OVER:
+            standing.end(call, each, "cancellation_requested")
     events.emit(call, "customer.deleted", customer)
     for method in call.store.linked(call.livemode, "payment_method", "customer", identifier):
         method["_"]["spent"] = True

@@ -14,6 +14,19 @@ from sandbox.world import Call, blank_list, public
 
 EXPANDABLE: Final[dict[str, str]] = {
     "checkout.session": "customer invoice line_items payment_intent payment_link setup_intent subscription",
+    "subscription": "customer default_payment_method default_source latest_invoice on_behalf_of pending_setup_intent "
+    "schedule test_clock",
+    "subscription_item": "",
+    "plan": "product",
+    "invoice": "confirmation_secret customer default_payment_method default_source latest_revision on_behalf_of "
+    "parent.subscription_details.subscription payments test_clock",
+    "line_item": "pricing.price_details.price subscription",
+    "invoice_payment": "invoice payment.charge payment.payment_intent",
+    "invoiceitem": "customer invoice pricing.price_details.price test_clock",
+    "customer_balance_transaction": "checkout_session credit_note customer invoice",
+    "test_helpers.test_clock": "",
+    "billing_portal.session": "configuration",
+    "billing_portal.configuration": "application",
     "payment_intent": "application customer latest_charge on_behalf_of payment_method review source payment_record",
     "charge": "application application_fee balance_transaction customer failure_balance_transaction on_behalf_of "
     "payment_intent refunds review source_transfer transfer",
@@ -41,7 +54,7 @@ EXPANDABLE: Final[dict[str, str]] = {
     "transfer_reversal": "balance_transaction destination_payment_refund transfer",
     "balance": "",
 }
-EMPTY_LISTS: Final = frozenset({"sources", "subscriptions", "tax_ids"})
+EMPTY_LISTS: Final = frozenset({"sources", "tax_ids"})
 """Lists of a customer that the sandbox never fills."""
 
 
@@ -67,30 +80,42 @@ def _expand(call: Call, shown: Json, names: list[str], document: Json | None) ->
         for item in shown["data"]:
             _expand(call, item, names[1:], None)
         return
-    kind, name = shown["object"], names[0]
-    if kind == "item" and name == "price" and len(names) > 1:
-        _expand(call, shown[name], names[1:], None)
+    within, rest = _split(shown["object"], names)
+    if not within:
+        inside = shown.get(names[0])
+        if not isinstance(inside, dict) or "object" not in inside or len(names) == 1:
+            raise _impossible(names)
+        _expand(call, inside, names[1:], None)
         return
+    part: Any = shown
+    for name in within[:-1]:
+        part = (part or {}).get(name)
+    if part is None:
+        return
+    last = within[-1]
+    value = part.get(last)
+    if len(within) == 1 and (last not in part or isinstance(value, str)):
+        value = _included(call, shown, last, value, document)
+    elif isinstance(value, str):
+        value = _linked(call, value)
+    if value is not None:
+        part[last] = value
+    if rest and isinstance(value, dict):
+        _expand(call, value, rest, None)
+
+
+def _split(kind: str, names: list[str]) -> tuple[list[str], list[str]]:
+    """(the names that lead to something expandable in an object of this kind, those that go on from there)"""
     allowed = EXPANDABLE.get(kind, "").split()
-    if len(names) > 1 and f"{name}.{names[1]}" in allowed:
-        _expand_inside(call, shown[name], names[1:])
-        return
-    if name not in allowed:
-        raise _impossible(names)
-    value = shown.get(name)
-    if name not in shown or isinstance(value, str):
-        value = _included(call, shown, name, value, document)
-        if value is not None:
-            shown[name] = value
-    if len(names) > 1 and isinstance(value, dict):
-        _expand(call, value, names[1:], None)
+    for count in range(1, len(names) + 1):
+        if ".".join(names[:count]) in allowed:
+            return names[:count], names[count:]
+    return [], names
 
 
-def _expand_inside(call: Call, part: Json, names: list[str]) -> None:
-    """A link that is held in a part of an object, as in invoice_settings.default_payment_method."""
-    target = call.store.find(call.livemode, part[names[0]]) if part[names[0]] else None
-    if target:
-        part[names[0]] = render(call, target, [".".join(names[1:])] if names[1:] else [])
+def _linked(call: Call, identifier: str) -> Any:
+    target = call.store.find(call.livemode, identifier)
+    return render(call, target, []) if target else identifier
 
 
 def _included(call: Call, shown: Json, name: str, value: Any, document: Json | None) -> Any:
@@ -103,12 +128,27 @@ def _included(call: Call, shown: Json, name: str, value: Any, document: Json | N
         session = document or call.get(identifier, "checkout.session")
         items = copy.deepcopy(checkout.line_items(session))
         return slice_of(items, {"limit": 20}, line_items_url(identifier))
+    if name == "payments":
+        found = call.store.linked(call.livemode, "invoice_payment", "invoice", identifier)
+        return slice_of([public(each) for each in found], {}, f"/v1/invoice_payments?invoice={identifier}")
+    if name == "confirmation_secret":
+        return _secret(call, identifier)
+    if name == "subscriptions":
+        found = call.store.linked(call.livemode, "subscription", "customer", identifier)[::-1]
+        shown_ones = [public(each) for each in found if each["status"] not in ("canceled", "incomplete_expired")]
+        return slice_of(shown_ones, {}, f"/v1/customers/{identifier}/subscriptions")
     if name in EMPTY_LISTS:
         return blank_list(f"/v1/customers/{identifier}/{name}")
     if isinstance(value, str):
-        target = call.store.find(call.livemode, value)
-        return render(call, target, []) if target else value
+        return _linked(call, value)
     return None
+
+
+def _secret(call: Call, identifier: str) -> Json | None:
+    """What a browser confirms an open invoice's payment with."""
+    invoice = call.find(identifier, "invoice")
+    intent = call.find(invoice["_"].get("intent"), "payment_intent") if invoice else None
+    return {"client_secret": intent["client_secret"], "type": "payment_intent"} if intent else None
 
 
 def line_items_url(session: str) -> str:

@@ -113,7 +113,7 @@ def make(call: Call, amount: int, currency: str, given: dict[str, Any]) -> Json:
         "status": "requires_payment_method",
         "transfer_data": None,
         **{name: given.get(name) for name in SIMPLE},
-        "_": {"session": given.get("session")},
+        "_": {"session": given.get("session"), "invoice": given.get("invoice")},
     }
     intent["payment_method_types"] = offered(intent)
     call.insert(intent)

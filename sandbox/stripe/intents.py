@@ -67,6 +67,7 @@ def confirm_now(call: Call, intent: Json, given: dict[str, Any]) -> Json:
             "instead.",
             param="statement_descriptor",
         )
+    intent["_"].pop("on_page", None)
     intent["_"]["return_url"] = None if given.get("use_stripe_sdk") else given.get("return_url")
     unattended = given.get("error_on_requires_action", False)
     payments.attempt(call, intent, method, off_session=off_session, unattended=unattended)
@@ -222,6 +223,11 @@ def capture(call: Call, given: dict[str, Any], identifier: str) -> Json:
 )
 def cancel(call: Call, given: dict[str, Any], identifier: str) -> Json:
     intent = _waiting(call, identifier, payments.CANCELABLE, "cancel", own=True)
+    if intent["_"].get("invoice"):
+        raise InvalidRequest(
+            "You cannot cancel the PaymentIntent of an invoice directly. Void the invoice instead.",
+            code="payment_intent_unexpected_state",
+        )
     payments.cancel(call, intent, given.get("cancellation_reason"))
     return intent
 

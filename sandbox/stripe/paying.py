@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sandbox.store import Json
 from sandbox.stripe import checkout, customers, events, intent_form, payments, setups
+from sandbox.stripe.billing import signup
 from sandbox.world import Call
 
 
@@ -19,7 +20,8 @@ def intent_of(call: Call, session: Json) -> Json | None:
     """The payment or setup intent of the session, if it has one yet."""
     if session["mode"] == "setup":
         return call.get(session["setup_intent"], "setup_intent")
-    return call.find(session["_"].get("intent"), "payment_intent")
+    payment = call.find(session["_"].get("intent"), "payment_intent")
+    return payment or call.find(session["_"].get("setup"), "setup_intent")
 
 
 def _customer(call: Call, session: Json, payer: Payer, *, needed: bool) -> str | None:
@@ -62,7 +64,7 @@ def may_save(session: Json) -> bool:
 
 def saved_methods(call: Call, session: Json) -> list[Json]:
     """What the session's customer has saved and may be shown again, newest first."""
-    if session["mode"] != "payment" or not session["customer"]:
+    if session["mode"] == "setup" or not session["customer"]:
         return []
     options = session["saved_payment_method_options"] or {}
     wanted = options.get("allow_redisplay_filters") or ["always"]
@@ -113,10 +115,39 @@ def set_up(call: Call, session: Json, method: Json, payer: Payer) -> Json:
     return intent
 
 
+def subscribe(call: Call, session: Json, method: Json, payer: Payer) -> Json:
+    """One try to subscribe: to pay the first invoice, or to save a method where nothing is due. Returns its intent."""
+    _begin(call, session, payer)
+    _know_customer(call, session, payer)
+    intent = signup.intent_for(call, session)
+    intent["_"]["return_url"] = f"{call.base_url}/c/pay/{session['id']}/return"
+    _note_redisplay(call, session, method, agreed=False)
+    attempt = setups.attempt if intent["object"] == "setup_intent" else payments.attempt
+    attempt(call, intent, method)
+    return intent
+
+
+def _know_customer(call: Call, session: Json, payer: Payer) -> None:
+    events.change(call, session, customer=_customer(call, session, payer, needed=True))
+
+
 def complete_free(call: Call, session: Json, payer: Payer) -> None:
     """A session with nothing to pay needs no payment method."""
     session["_"]["payer"] = {"email": payer.email, "name": payer.name}
-    checkout.complete(call, session, None)
+    if session["mode"] == "subscription":
+        _know_customer(call, session, payer)
+        signup.begin_free(call, session, None)
+    else:
+        checkout.complete(call, session, None)
+
+
+def attempt(call: Call, session: Json, method: Json, payer: Payer, *, save: bool = False) -> Json:
+    """One try to do what the open session is for. Returns its intent; look at its status and last error."""
+    if session["mode"] == "setup":
+        return set_up(call, session, method, payer)
+    if session["mode"] == "subscription":
+        return subscribe(call, session, method, payer)
+    return pay(call, session, method, payer, save=save)
 
 
 def pay_late(call: Call, session: Json, method: Json, payer: Payer) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandbox.store import Json
-from sandbox.stripe import cards, charges, checkout, customers, disputes, events, ids, methods, radar, tender
+from sandbox.stripe import cards, charges, customers, disputes, events, following, ids, methods, radar, tender
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.errors import CardError
 from sandbox.world import Call, public
@@ -21,10 +21,19 @@ AUTHENTICATION_FAILED = Decline(
 )
 
 
-def attempt(call: Call, intent: Json, method: Json, *, off_session: bool = False, unattended: bool = False) -> None:
+def attempt(
+    call: Call,
+    intent: Json,
+    method: Json,
+    *,
+    off_session: bool = False,
+    unattended: bool = False,
+    patient: bool = False,
+) -> None:
     """Tries to pay. Ends in succeeded, requires_capture, processing, requires_action or a failure on record.
 
-    `unattended`: a challenge fails the attempt, as it does off session, where nobody is there to answer it.
+    `unattended`: a challenge fails the attempt, as it does off session, where nobody is there to answer it; unless
+    it is `patient`, as an invoice is, which waits until the payer comes.
     """
     intent["_"]["off_session"] = off_session
     events.change(call, intent, payment_method=method["id"], last_payment_error=None, next_action=None)
@@ -32,7 +41,7 @@ def attempt(call: Call, intent: Json, method: Json, *, off_session: bool = False
         _begin_delayed(call, intent, method)
     elif not _must_challenge(method, off_session):
         ask_issuer(call, intent, method)
-    elif off_session or unattended:
+    elif (off_session or unattended) and not patient:
         _authentication_required(call, intent, method)
     else:
         require_action(call, intent, method)
@@ -40,6 +49,8 @@ def attempt(call: Call, intent: Json, method: Json, *, off_session: bool = False
 
 def _must_challenge(method: Json, off_session: bool) -> bool:
     ready = bool(method["_"].get("set_up"))
+    if tender.wants_payer(method):
+        return True
     if methods.BY_TYPE[method["type"]].flow == "redirect":
         return not (off_session and ready)
     challenge = tender.card_of(method).challenge
@@ -61,10 +72,7 @@ def _authentication_required(call: Call, intent: Json, method: Json) -> None:
 def ask_issuer(call: Call, intent: Json, method: Json, *, authenticated: bool = False) -> None:
     """The card's issuer (or the wallet's bank) decides."""
     tender.spend(call, intent, method)
-    decline = tender.card_of(method).decline if method["type"] == "card" else None
-    if decline and decline.code == "incorrect_cvc" and not method["_"].get("cvc"):
-        decline = None
-    if decline:
+    if decline := tender.decline_of(method):
         charge = charges.create(call, intent, method, status="failed", decline=decline, authenticated=authenticated)
         events.emit(call, "charge.failed", charge)
         fail(call, intent, method, decline, charge)
@@ -102,7 +110,7 @@ def succeed(call: Call, intent: Json, charge: Json) -> None:
         )
         events.emit(call, "charge.succeeded", charge)
         radar.open_review(call, charge, intent)
-        checkout.intent_moved(call, intent)
+        following.tell(call, intent)
         events.emit(call, "payment_intent.amount_capturable_updated", intent)
         return
     charges.credit(call, charge)
@@ -121,7 +129,7 @@ def _received(call: Call, intent: Json, charge: Json) -> None:
         latest_charge=charge["id"],
         next_action=None,
     )
-    checkout.intent_moved(call, intent)
+    following.tell(call, intent)
     events.emit(call, "payment_intent.succeeded", intent)
     disputes.foresee(call, charge)
 
@@ -139,7 +147,7 @@ def fail(call: Call, intent: Json, method: Json, decline: Decline, charge: Json 
         latest_charge=charge["id"] if charge else intent["latest_charge"],
     )
     events.emit(call, "payment_intent.payment_failed", intent)
-    checkout.intent_moved(call, intent)
+    following.tell(call, intent)
 
 
 def error_facts(decline: Decline, method: Json, charge: Json | None) -> Json:
@@ -183,6 +191,7 @@ def require_action(call: Call, intent: Json, method: Json) -> None:
     action = challenge(call, intent, method)
     events.change(call, intent, status="requires_action", next_action=action)
     events.emit(call, "payment_intent.requires_action", intent)
+    following.tell(call, intent)
 
 
 def challenge(call: Call, intent: Json, method: Json) -> Json:
@@ -229,7 +238,7 @@ def _begin_delayed(call: Call, intent: Json, method: Json) -> None:
     charge = charges.create(call, intent, method, status="pending")
     events.change(call, intent, status="processing", latest_charge=charge["id"])
     events.emit(call, "charge.pending", charge)
-    checkout.intent_moved(call, intent)
+    following.tell(call, intent)
     events.emit(call, "payment_intent.processing", intent)
     if methods.delayed_outcome(method["type"], method["_"].get("account")) != "never":
         call.schedule("settle_delayed", intent["id"], call.world.settings.delayed_method_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.stripe import catalog, intent_form, params
+from sandbox.stripe.billing import subscription_form
 from sandbox.stripe.errors import InvalidParameter
 from sandbox.stripe.payment_methods import REDISPLAY
 from sandbox.world import Call
@@ -70,7 +71,7 @@ PRICE_DATA: Final[params.Shape] = {
             "unit_label": params.text(12),
         }
     ),
-    "recurring": params.not_here,
+    "recurring": params.shape(catalog.RECURRING),
     "tax_behavior": catalog.TAX_BEHAVIOR,
     **catalog.AMOUNT,
 }
@@ -114,7 +115,6 @@ UNSUPPORTED: Final = [
     "return_url",
     "shipping_address_collection",
     "shipping_options",
-    "subscription_data",
     "tax_id_collection",
 ]
 CREATE: Final[params.Shape] = {
@@ -156,14 +156,26 @@ CREATE: Final[params.Shape] = {
         {"description": params.text(1000), "metadata": params.metadata, "on_behalf_of": params.not_here}
     ),
     "submit_type": params.choice(*SUBMIT_TYPES),
+    "subscription_data": params.shape(subscription_form.SESSION_DATA),
     "success_url": params.text(),
     "ui_mode": params.choice("hosted_page", "embedded_page", "elements", "form"),
     "wallet_options": params.any_hash,
 }
 
 
-PAYMENT_ONLY: Final = ("line_items", "payment_intent_data", "saved_payment_method_options", "submit_type")
-SETUP_ONLY: Final = ("setup_intent_data",)
+NOT_IN: Final = {
+    "payment": ("setup_intent_data", "subscription_data", "payment_method_collection"),
+    "setup": (
+        "line_items",
+        "payment_intent_data",
+        "payment_method_collection",
+        "saved_payment_method_options",
+        "submit_type",
+        "subscription_data",
+    ),
+    "subscription": ("customer_creation", "payment_intent_data", "setup_intent_data"),
+}
+"""What a session of each mode does not take."""
 
 
 def _require(given: dict[str, Any], *names: str) -> None:
@@ -174,13 +186,11 @@ def _require(given: dict[str, Any], *names: str) -> None:
 
 def check(call: Call, given: dict[str, Any]) -> None:
     """What a session must and must not have; raises InvalidParameter."""
-    if given.get("mode") == "subscription":
-        raise InvalidParameter("The sandbox does not implement mode=subscription yet.", param="mode")
     if given.get("ui_mode", "hosted_page") != "hosted_page":
         raise InvalidParameter("The sandbox has hosted pages only: ui_mode=hosted_page.", param="ui_mode")
     setup = given.get("mode") == "setup"
     _require(given, "mode", *(() if setup else ("line_items",)), "success_url")
-    for name in PAYMENT_ONLY if setup else SETUP_ONLY:
+    for name in NOT_IN[given["mode"]]:
         if name in given:
             raise InvalidParameter(f"You can not pass `{name}` in `{given['mode']}` mode.", param=name)
     if setup and not given.get("allowed_payment_method_types"):

@@ -18,6 +18,7 @@ from sandbox.stripe import (
     session_form,
     setups,
 )
+from sandbox.stripe.billing import clocks, proration, signup, terms
 from sandbox.stripe.endpoints import endpoint, page, slice_of
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.stripe.expand import line_items_url
@@ -95,11 +96,9 @@ def create(call: Call, given: dict[str, Any]) -> Json:
         customers.alive(call, given["customer"])
     if given["mode"] == "setup":
         return _create_setup(call, given)
-    items = [_line_item(call, each, f"line_items[{at}]") for at, each in enumerate(given["line_items"])]
-    currency = _one_currency(items, given.get("currency"))
-    total = sum(item["amount_total"] for item in items)
-    if total:
-        currencies.require_chargeable(total, currency, "line_items")
+    if given["mode"] == "subscription":
+        return _create_subscription(call, given)
+    items, currency, total = _sold(call, given)
     data = given.get("payment_intent_data") or {}
     offered = methods.available(
         currency,
@@ -109,6 +108,34 @@ def create(call: Call, given: dict[str, Any]) -> Json:
     )
     session = _document(call, given, currency, total, offered)
     return _insert(call, given, session, {"line_items": items, "intent_data": data})
+
+
+def _sold(call: Call, given: dict[str, Any], *, in_trial: bool = False) -> tuple[list[Json], str, int]:
+    """The lines, their currency, and what is due of them now in minor units: in a trial, nothing that recurs."""
+    items = [_line_item(call, each, f"line_items[{at}]", given["mode"]) for at, each in enumerate(given["line_items"])]
+    for item in items:
+        if in_trial and item["price"]["recurring"]:
+            item |= {"amount_subtotal": 0, "amount_total": 0}
+    currency = _one_currency(items, given.get("currency"))
+    total = sum(item["amount_total"] for item in items)
+    if total:
+        currencies.require_chargeable(total, currency, "line_items")
+    return items, currency, total
+
+
+def _create_subscription(call: Call, given: dict[str, Any]) -> Json:
+    """A session that begins a subscription; what is paid in it is the first invoice."""
+    asked = dict(given.get("subscription_data") or {})
+    customer = call.find(given.get("customer"), "customer")
+    now = clocks.now(call, customer) if customer else call.now
+    asked["trial_end"] = terms.trial_end(params.picked(asked, "trial_end"), now, "subscription_data[trial_end]")
+    in_trial = bool(asked["trial_end"] or asked.get("trial_period_days"))
+    items, currency, total = _sold(call, given, in_trial=in_trial)
+    terms.require_alike([each["price"] for each in items if each["price"]["recurring"]], "line_items")
+    allowed, excluded = given.get("allowed_payment_method_types"), given.get("excluded_payment_method_types", [])
+    given.setdefault("payment_method_collection", "always")
+    session = _document(call, given, currency, total, setups.offered(currency, allowed, excluded))
+    return _insert(call, given, session, {"line_items": items, "subscription_data": asked})
 
 
 def _insert(call: Call, given: dict[str, Any], session: Json, private: Json) -> Json:
@@ -135,7 +162,7 @@ def _create_setup(call: Call, given: dict[str, Any]) -> Json:
     return _insert(call, given, session, {})
 
 
-def _line_item(call: Call, given: dict[str, Any], name: str) -> Json:
+def _line_item(call: Call, given: dict[str, Any], name: str, mode: str) -> Json:
     if ("price" in given) == ("price_data" in given):
         code = "parameters_exclusive" if "price" in given else "parameter_missing"
         raise InvalidParameter(
@@ -147,9 +174,9 @@ def _line_item(call: Call, given: dict[str, Any], name: str) -> Json:
         raise InvalidParameter(
             f"Missing required param: {name}[quantity].", code="parameter_missing", param=f"{name}[quantity]"
         )
-    price, title = _price(call, given, name)
+    price, title = _price(call, given, name, recurs=mode == "subscription")
     quantity: int = given["quantity"]
-    amount = int(_round_half_up(price["unit_amount_decimal"], quantity))
+    amount = proration.times(price["unit_amount_decimal"], quantity)
     return {
         "id": ids.new("li"),
         "object": "item",
@@ -166,33 +193,21 @@ def _line_item(call: Call, given: dict[str, Any], name: str) -> Json:
     }
 
 
-def _round_half_up(exact: str, quantity: int) -> int:
-    """A decimal number of minor units times a quantity, to whole minor units, in integers only."""
-    whole, _, rest = exact.partition(".")
-    scale: int = 10 ** len(rest)
-    return (int(whole + rest) * quantity * 2 + scale) // (2 * scale)
-
-
-def _price(call: Call, given: dict[str, Any], name: str) -> tuple[Json, str]:
+def _price(call: Call, given: dict[str, Any], name: str, *, recurs: bool) -> tuple[Json, str]:
     """The line's price and its product's name."""
     if "price" in given:
-        price = call.get(given["price"], "price", f"{name}[price]")
-        if not price["active"]:
-            raise InvalidRequest(
-                f"The price specified is inactive. This field only accepts active prices: {price['id']}",
-                param=f"{name}[price]",
-            )
-        if price["recurring"]:
-            raise InvalidRequest(
-                "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or "
-                "use only one-time prices.",
-                param=f"{name}[price]",
-            )
+        price = terms.active_price(call, given["price"], f"{name}[price]")
     else:
         data = given["price_data"]
         catalog.unit_amount(data, f"{name}[price_data]")
         product = catalog.find_or_make_product(call, data, f"{name}[price_data]", inline=True)
         price = catalog.make_price(call, data, product, inline=True)
+    if price["recurring"] and not recurs:
+        raise InvalidRequest(
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or "
+            "use only one-time prices.",
+            param=f"{name}[price]",
+        )
     return price, call.get(price["product"], "product")["name"]
 
 
@@ -209,7 +224,8 @@ def _one_currency(items: list[Json], wanted: str | None) -> str:
 def _document(call: Call, given: dict[str, Any], currency: str | None, total: int | None, offered: list[str]) -> Json:
     """The session as the API shows it; without a total it is one of mode setup."""
     identifier = ids.session(call.livemode)
-    customer_creation = given.get("customer_creation") or (None if "customer" in given else "if_required")
+    makes = "always" if given["mode"] == "subscription" else "if_required"
+    customer_creation = given.get("customer_creation") or (None if "customer" in given else makes)
     return {
         **BLANK,
         **{name: given.get(name) for name in ECHOED},
@@ -339,7 +355,10 @@ def expire(call: Call, given: dict[str, Any], identifier: str) -> Json:
 def _expire(call: Call, session: Json) -> None:
     """Expires an open session; an intent it already has is canceled with it."""
     checkout.expire(call, session)
-    setup = call.find(session["setup_intent"], "setup_intent")
+    if session["_"].get("subscription"):
+        signup.abandon(call, session)
+        return
+    setup = call.find(session["setup_intent"] or session["_"].get("setup"), "setup_intent")
     if setup and setup["status"] in setups.OPEN:
         setups.cancel(call, setup, "abandoned")
     intent = call.find(session["_"].get("intent"), "payment_intent")

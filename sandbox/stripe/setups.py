@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.store import Json
-from sandbox.stripe import cards, checkout, customers, events, ids, methods, payments, tender
+from sandbox.stripe import cards, customers, events, following, ids, methods, payments, tender
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.errors import CardError
 from sandbox.world import Call, public
@@ -78,7 +78,7 @@ def make(call: Call, given: dict[str, Any], types: list[str]) -> Json:
         "single_use_mandate": None,
         "status": "requires_payment_method",
         "usage": given.get("usage", "off_session"),
-        "_": {"session": given.get("session")},
+        "_": {name: given.get(name) for name in ("session", "subscription", "portal")},
     }
     call.insert(intent)
     events.emit(call, "setup_intent.created", intent)
@@ -129,7 +129,7 @@ def _ask_bank(call: Call, intent: Json, method: Json, *, authenticated: bool) ->
     _end_attempt(call, intent, status="succeeded")
     events.change(call, intent, status="succeeded", next_action=None)
     events.emit(call, "setup_intent.succeeded", intent)
-    checkout.setup_moved(call, intent)
+    following.tell(call, intent)
 
 
 def _fail(call: Call, intent: Json, method: Json, decline: Decline) -> None:

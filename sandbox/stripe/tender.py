@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.store import Json
 from sandbox.stripe import cards, ids, methods
-from sandbox.stripe.cards import TestCard
+from sandbox.stripe.cards import Decline, TestCard
 from sandbox.stripe.errors import CardError, InvalidParameter, InvalidRequest, missing
 from sandbox.world import Call
 
@@ -137,3 +137,19 @@ def set_up(call: Call, method: Json) -> None:
 def card_of(method: Json) -> TestCard:
     """How the card behaves."""
     return cards.BY_KEY.get(method["_"].get("card", ""), cards.UNKNOWN)
+
+
+def decline_of(method: Json) -> Decline | None:
+    """Why its issuer will say no: what it was told to say, or what the test card is known for."""
+    told = cards.DECLINES.get(method["_"].get("bank_says", ""))
+    if told or method["type"] != "card":
+        return told
+    decline = card_of(method).decline
+    if decline and decline.code == "incorrect_cvc" and not method["_"].get("cvc"):
+        return None
+    return decline
+
+
+def wants_payer(method: Json) -> bool:
+    """Its bank was told to ask for the payer each time."""
+    return bool(method["_"].get("bank_says") == "authentication_required")

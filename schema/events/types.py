@@ -21,6 +21,7 @@ from schema.scalars import Cursor
 if TYPE_CHECKING:
     from schema.orders.types import Order
     from schema.payments.types import Payment
+    from schema.subscriptions.types import Subscription
 
 show(
     CauseKind,
@@ -40,12 +41,17 @@ class Cause:
     ref: str = strawberry.field(description="Its name: the key's id, the PSP's event, the payment link, the job.")
 
 
-@strawberry.type(description="An immutable fact about an order, one of its payments, or an endpoint for webhooks.")
+@strawberry.type(
+    description="An immutable fact about an order, one of its payments, a subscription, or an endpoint for webhooks."
+)
 class Event(Node):
     type: str = strawberry.field(description="Such as payment.captured or order.paid. New types may come.")
     order_id: strawberry.ID | None = strawberry.field(description="The order it tells of, null for none.")
     payment_id: strawberry.ID | None = strawberry.field(description="The payment it tells of, null for none.")
-    version: int = strawberry.field(description="Counts the events of the order, or of the endpoint, from 1.")
+    subscription_id: strawberry.ID | None = strawberry.field(description="The subscription it tells of, null for none.")
+    version: int = strawberry.field(
+        description="Counts the events of the order, of the subscription, or of the endpoint, from 1."
+    )
     sequence: int | None = guarded(
         Scope.EVENTS_READ,
         description="Counts the merchant's events from 1, without a gap. Null in the moment before it is given.",
@@ -57,11 +63,12 @@ class Event(Node):
 
     @classmethod
     def of(cls, row: Row) -> "Event":
-        cause = decode_json(row["cause"])
+        cause, subject = decode_json(row["cause"]), ids.prefix_of(row["subject_id"])
         return cls(
             id=row["id"],
             type=row["type"],
-            order_id=row["subject_id"] if ids.prefix_of(row["subject_id"]) == "ord" else None,
+            order_id=row["subject_id"] if subject == "ord" else None,
+            subscription_id=row["subject_id"] if subject == "sub" else None,
             payment_id=row["payment_id"],
             version=row["version"],
             sequence=row["sequence"],
@@ -83,7 +90,7 @@ class Event(Node):
     async def payload(self, info: Info) -> JSON:
         return JSON(await context_of(info).load.messages.load(self.id))
 
-    @guarded(Scope.ORDERS_READ, Scope.CHECKOUT, description="The order as it is now, null for an endpoint's event.")
+    @guarded(Scope.ORDERS_READ, Scope.CHECKOUT, description="The order as it is now, null for none.")
     async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("schema.orders.types")] | None:
         from schema.orders.types import Order
 
@@ -98,6 +105,16 @@ class Event(Node):
 
         row = await context_of(info).load.payment.load(self.payment_id) if self.payment_id else None
         return Payment.of(row) if row else None
+
+    @guarded(Scope.PAYMENTS_READ, description="The subscription as it is now, null for none.")
+    async def subscription(
+        self, info: Info
+    ) -> Annotated["Subscription", strawberry.lazy("schema.subscriptions.types")] | None:
+        from schema.subscriptions.types import Subscription
+
+        found = self.subscription_id
+        row = await context_of(info).load.subscriptions.load(found) if found else None
+        return Subscription.of(row) if row else None
 
 
 @strawberry.type(description="News of the merchant's business: one event, with the cursor to go on from.")

@@ -20,7 +20,11 @@ show(
     REFUND="To the payer: a refund succeeded, or failed.",
     PAID="To the merchant: an order has all of its money.",
     DISPUTE_OPENED="To the merchant: a bank contests a payment, or asks about it.",
+    HOLD_DUE_SOON="To the merchant: money has been held nearly as long as the PSP lets it be.",
     DISPUTE_DUE_SOON="To the merchant: a dispute awaits its answer, and the deadline is near.",
+    RENEWAL_FAILED="To the customer: an invoice of a subscription could not be collected; with the way to pay it.",
+    TRIAL_ENDING="To the customer: a trial ends, and what comes then.",
+    SUBSCRIPTION_CANCELED="To the customer: a subscription has ended.",
     PAYMENT_CONFLICTED="To the merchant: the PSP contradicts the order; somebody has to look into it.",
     WEBHOOK_ENDPOINT_DISABLED="To the merchant: an endpoint failed for days or was gone, and is sent nothing any more.",
 )
@@ -48,9 +52,12 @@ class Mail(Node):
     )
     created_at: datetime = strawberry.field(description="When it came to be owed.")
     sent_at: datetime | None = strawberry.field(description="When a mail server took it; null until then.")
-    order_id: strawberry.ID | None = strawberry.field(description="The order it is about; null for a payment link.")
+    order_id: strawberry.ID | None = strawberry.field(description="The order it is about; null when it is none.")
     payment_id: strawberry.ID | None = strawberry.field(description="The payment it is about; null when it is none.")
     refund_id: strawberry.ID | None = strawberry.field(description="The refund it is about; null when it is none.")
+    subscription_id: strawberry.ID | None = strawberry.field(
+        description="The subscription it is about; null when it is none."
+    )
 
     @classmethod
     def of(cls, row: Row) -> "Mail":
@@ -68,6 +75,7 @@ class Mail(Node):
             order_id=row["order_id"],
             payment_id=row["payment_id"],
             refund_id=row["refund_id"],
+            subscription_id=row["subscription_id"],
         )
 
 

@@ -19,6 +19,9 @@ class LineItemInput:
     )
     name: str | None = strawberry.field(default=None, description="A free row's name, up to 200 characters.")
     unit_amount: MoneyInput | None = strawberry.field(default=None, description="A free row's price of one.")
+    split_rule: str | None = strawberry.field(
+        default=None, description="The name of the split rule that it is sold under; its product's when left out."
+    )
 
 
 @strawberry.input(description="Who buys, recognized by e-mail address.")
@@ -43,12 +46,19 @@ class OrderCreateInput:
     metadata: list[MetadataInput] = strawberry.field(
         default_factory=list, description="Up to 20 pairs to keep with the order."
     )
+    split_rule: str | None = strawberry.field(
+        default=None,
+        description="The name of the split rule for all rows without one of their own. What no rule covers is yours.",
+    )
 
 
 @strawberry.input(description="A change of an order.")
 class OrderUpdateInput:
     order_id: strawberry.ID = strawberry.field(description="The order (ord_…). It must be OPEN.")
     items: list[LineItemInput] = strawberry.field(description="The new rows, 1 to 100, in place of all old ones.")
+    split_rule: str | None = strawberry.field(
+        default=None, description="The name of the split rule for all rows that have none of their own."
+    )
 
 
 @strawberry.input(description="An order to cancel.")
@@ -88,6 +98,7 @@ def items_of(rows: list[LineItemInput]) -> list[NewItem]:
             product_id=row.product_id,
             name=row.name,
             unit_amount=Amount(row.unit_amount.amount_minor, row.unit_amount.currency) if row.unit_amount else None,
+            split_rule=row.split_rule,
         )
         for row in rows
     ]

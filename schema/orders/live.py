@@ -47,7 +47,7 @@ class OrderLive:
         if start is None:
             start = row["version"]
             yield _update(row, start, None)
-        async for event in following.order_events(context.services.hub, merchant_id, order_id, start):
+        async for event in following.subject_events(context.services.hub, merchant_id, order_id, start):
             present = await following.present("orders", merchant_id, order_id)
             assert present is not None
             yield _update(present, event["version"], Event.of(event))

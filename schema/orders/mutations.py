@@ -50,6 +50,11 @@ class OrderErrorCode(Enum):
     PAYMENT_CONFLICTED = "PAYMENT_CONFLICTED"
     CHECKOUT_IN_PROGRESS = "CHECKOUT_IN_PROGRESS"
     GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
+    INVALID_SPLIT = "INVALID_SPLIT"
+    SPLIT_EXCEEDS_AMOUNT = "SPLIT_EXCEEDS_AMOUNT"
+    VENDOR_DISABLED = "VENDOR_DISABLED"
+    VENDOR_NOT_READY = "VENDOR_NOT_READY"
+    ORDER_PARTLY_PAID = "ORDER_PARTLY_PAID"
 
 
 @error_codes("Why a checkout was not started.")
@@ -107,12 +112,14 @@ class OrderMutations:
         context = context_of(info)
         try:
             order_id = await orders.create_order(
+                context.services.gateways,
                 merchant_id=context.merchant_id,
                 currency=input.currency,
                 items=items_of(input.items),
                 customer=customer_of(input.customer),
                 reference=input.reference,
                 metadata=[(entry.key, entry.value) for entry in input.metadata],
+                split_rule=input.split_rule,
                 idempotency_key=input.idempotency_key,
                 body_digest=idempotency.digest(strawberry.asdict(input)),
                 cause=context.cause,
@@ -136,6 +143,7 @@ class OrderMutations:
                 merchant_id=context.merchant_id,
                 order_id=order_id,
                 items=items_of(input.items),
+                split_rule=input.split_rule,
                 cause=context.cause,
                 now=clock.now(),
             )

@@ -27,6 +27,8 @@ from schema.permissions import context_of, guarded
 from schema.scalars import CurrencyCode, Money, money_of
 
 if TYPE_CHECKING:
+    from schema.holds.types import Hold
+    from schema.invoices.types import Invoice
     from schema.links.types import PaymentLink
 
 show(
@@ -129,6 +131,7 @@ class Order(Node):
     paid_at: datetime | None = strawberry.field(description="When its money was complete; null until then.")
     customer_id: strawberry.Private[str | None]
     link_id: strawberry.Private[str | None]
+    subscription_id: strawberry.Private[str | None]
     pairs: strawberry.Private[Any]
     read: strawberry.Private[dict[str, list[Any]]] = field(default_factory=dict)
 
@@ -146,6 +149,7 @@ class Order(Node):
             paid_at=decode_time(row["paid_at"]) if row["paid_at"] else None,
             customer_id=row["customer_id"],
             link_id=row["payment_link_id"],
+            subscription_id=row["subscription_id"],
             pairs=row["metadata"],
         )
 
@@ -178,6 +182,13 @@ class Order(Node):
         row = await context_of(info).load.payment_links.load(self.link_id) if self.link_id else None
         return PaymentLink.of(row) if row else None
 
+    @guarded(Scope.PAYMENTS_READ, description="The invoice of a subscription that it is; null for none.")
+    async def invoice(self, info: Info) -> Annotated["Invoice", strawberry.lazy("schema.invoices.types")] | None:
+        from schema.invoices.types import Invoice
+
+        row = await context_of(info).load.order_invoice.load(self.id) if self.subscription_id else None
+        return Invoice.of(row) if row else None
+
     @guarded(*_MERCHANT, description="Whether its money was complete only after the link's `dueAt`.")
     async def paid_late(self, info: Info) -> bool:
         row = await context_of(info).load.payment_links.load(self.link_id) if self.link_id and self.paid_at else None
@@ -193,6 +204,12 @@ class Order(Node):
         payments = self.read["payments"] if "payments" in self.read else await self._read("payments", info)
         taken = sum(payment.captured.amount_minor for payment in payments if not payment.superseded)
         return money_of(min(taken, self.total.amount_minor), self.currency)
+
+    @guarded(Scope.PAYMENTS_READ, description="What was captured under its split rules, by payment and split.")
+    async def holds(self, info: Info) -> list[Annotated["Hold", strawberry.lazy("schema.holds.types")]]:
+        from schema.holds.types import Hold
+
+        return [Hold.of(row) for row in await context_of(info).load.holds.load(self.id)]
 
     @guarded(*_MERCHANT, description="Who buys; null when nobody was named.")
     async def customer(self, info: Info) -> Customer | None:

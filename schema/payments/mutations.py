@@ -7,7 +7,9 @@ import strawberry
 from strawberry.types import Info
 
 from domain import idempotency, preview, reads
+from domain.catalog import Amount
 from domain.payments import inquire, operations
+from domain.refunds import items
 from domain.refunds import request as refunds
 from domain.refusals import Fault, Refusal
 from kit import clock, ids
@@ -38,6 +40,18 @@ show(
     REFUND_PAID="The PSP gave it back.",
     REFUND_RETURNED="It could not be given back, and was not: the merchant has it again.",
     REFUND_REVERSED="It was given back, and came back after all.",
+    COMMISSION="The commission of a sale.",
+    COMMISSION_RETURNED="A commission goes back with the money that it was of.",
+    SHARE_HELD="A vendor's share of a sale, which is held.",
+    SHARE_RETURNED="A vendor's share goes back with the money that it was of, or to another vendor.",
+    SHARE_RELEASED="A vendor's share is released: it is the vendor's.",
+    SHARE_RECLAIMED="A released share is taken back.",
+    TRANSFER="A share was sent to the vendor's account at the PSP.",
+    TRANSFER_REVERSED="It was taken back from there.",
+    PAYOUT="Money left the vendor's account for its bank.",
+    PAYOUT_PAID="The bank has it.",
+    PAYOUT_RETURNED="It did not arrive, and is in the vendor's account again.",
+    PAYOUT_REVERSED="The bank sent it back after it had arrived.",
 )
 
 
@@ -63,6 +77,7 @@ class PaymentErrorCode(Enum):
     AMOUNT_EXCEEDS_REFUNDABLE = "AMOUNT_EXCEEDS_REFUNDABLE"
     PAYMENT_DISPUTED = "PAYMENT_DISPUTED"
     REASON_NOT_EXPLAINED = "REASON_NOT_EXPLAINED"
+    INVALID_ITEMS = "INVALID_ITEMS"
     GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
     GATEWAY_REFUSED = "GATEWAY_REFUSED"
 
@@ -103,6 +118,14 @@ class PaymentVoidInput:
     dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
 
+@strawberry.input(description="A line item to be given back.")
+class RefundLineItemInput:
+    line_item_id: strawberry.ID = strawberry.field(description="The row of the order (li_…).")
+    amount: MoneyInput | None = strawberry.field(
+        default=None, description="How much of it; all that was not given back of it by name when left out."
+    )
+
+
 @strawberry.input(description="Money to give back.")
 class RefundCreateInput:
     payment_id: strawberry.ID = strawberry.field(description="The payment (pay_…). It must be CAPTURED.")
@@ -110,6 +133,11 @@ class RefundCreateInput:
     reason: RefundReason = strawberry.field(description="Why; OTHER wants an explanation.")
     amount: MoneyInput | None = strawberry.field(
         default=None, description="How much; all that is left to give back when left out."
+    )
+    line_items: list[RefundLineItemInput] | None = strawberry.field(
+        default=None,
+        description="Instead of an amount: which rows, 1 to 100. Only their vendors' shares are taken back. Without it"
+        " all shares go back in proportion.",
     )
     explanation: str | None = strawberry.field(
         default=None, description="More about why, up to 500 characters; needed with OTHER."
@@ -124,6 +152,15 @@ class Posting:
     credit: str = strawberry.field(description="The account it is credited to.")
     amount: Money = strawberry.field(description="How much.")
 
+    @classmethod
+    def of(cls, row: Any) -> "Posting":
+        return cls(
+            kind=PostingKind(row["kind"]),
+            debit=row["debit"],
+            credit=row["credit"],
+            amount=money_of(row["amount_minor"], row["currency"]),
+        )
+
 
 @strawberry.type(description="What the call would bring about: exact, and nothing of it was done.")
 class PaymentPreview:
@@ -136,16 +173,7 @@ class PaymentPreview:
 
     @classmethod
     def of(cls, found: preview.Preview) -> "PaymentPreview":
-        postings = [
-            Posting(
-                kind=PostingKind(row["kind"]),
-                debit=row["debit"],
-                credit=row["credit"],
-                amount=money_of(row["amount_minor"], row["currency"]),
-            )
-            for row in found.postings
-        ]
-        return cls(payment=Payment.of(found.payment), postings=postings)
+        return cls(payment=Payment.of(found.payment), postings=[Posting.of(row) for row in found.postings])
 
 
 @strawberry.type(description="The payment after the call, or why it is not as wanted.")
@@ -193,6 +221,7 @@ class PaymentMutations:
                 currency=input.amount.currency if input.amount else None,
                 reason=input.reason,
                 explanation=input.explanation,
+                items=_named(input),
             )
             bind(payment_id=wanted.payment_id)
             if input.dry_run:
@@ -228,6 +257,18 @@ class PaymentMutations:
         if row:
             row = await reads.by_id("payments", context.merchant_id, row["id"])
         return PaymentSyncPayload(payment=Payment.of(row) if row else None, user_errors=errors)
+
+
+def _named(input: RefundCreateInput) -> dict[str, items.Named] | None:
+    if input.line_items is None:
+        return None
+    return items.checked(
+        [
+            (item.line_item_id, Amount(item.amount.amount_minor, item.amount.currency) if item.amount else None)
+            for item in input.line_items
+        ],
+        with_amount=input.amount is not None,
+    )
 
 
 async def _operate(

@@ -28,6 +28,7 @@ from schema.scalars import Cursor, Money, money_of
 
 if TYPE_CHECKING:
     from schema.orders.types import Order
+    from schema.vendors.types import Transfer
 
 show(
     PaymentStatus,
@@ -305,6 +306,12 @@ class Payment(Node):
     @guarded(*_MERCHANT, description="What the payer's bank contests, oldest first.")
     async def disputes(self, info: Info) -> list[Dispute]:
         return [Dispute.of(row) for row in await context_of(info).load.disputes.load(self.id)]
+
+    @guarded(*_MERCHANT, description="Every attempt to send shares of it to vendors, and to take them back.")
+    async def transfers(self, info: Info) -> list[Annotated["Transfer", strawberry.lazy("schema.vendors.types")]]:
+        from schema.vendors.types import Transfer
+
+        return [Transfer.of(row) for row in await context_of(info).load.transfers.load(self.id)]
 
     @guarded(Scope.ORDERS_READ, Scope.CHECKOUT, description="The order it collects.")
     async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("schema.orders.types")]:

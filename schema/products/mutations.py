@@ -25,6 +25,7 @@ class ProductErrorCode(Enum):
     CARD_NUMBER = "CARD_NUMBER"
     UNKNOWN_CURRENCY = "UNKNOWN_CURRENCY"
     INVALID_AMOUNT = "INVALID_AMOUNT"
+    NOT_FOUND = "NOT_FOUND"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
@@ -43,6 +44,9 @@ class ProductCreateInput:
     prices: list[MoneyInput] = strawberry.field(description="One for each currency, 1 to 50.")
     kind: ProductKind = strawberry.field(default=ProductKind.GOODS, description="What sort of thing it is.")
     description: str | None = strawberry.field(default=None, description="Up to 2,000 characters.")
+    split_rule: str | None = strawberry.field(
+        default=None, description="The name of the split rule that it is sold under; an item's own wins over it."
+    )
 
 
 @strawberry.type(description="The new product, or why there is none.")
@@ -65,6 +69,7 @@ class ProductMutations:
                 kind=input.kind,
                 name=input.name,
                 description=input.description,
+                split_rule=input.split_rule,
                 prices=[Amount(price.amount_minor, price.currency) for price in input.prices],
                 idempotency_key=input.idempotency_key,
                 body_digest=idempotency.digest(strawberry.asdict(input)),

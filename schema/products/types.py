@@ -31,6 +31,9 @@ class Product(Node):
     kind: ProductKind = strawberry.field(description="What sort of thing it is.")
     name: str = strawberry.field(description="As payers see it.")
     description: str | None = strawberry.field(description="Null when the merchant gave none.")
+    split_rule: str | None = strawberry.field(
+        description="The name of the split rule that it is sold under; null for none of its own."
+    )
     created_at: datetime = strawberry.field(description="When it was made here.")
 
     @classmethod
@@ -40,6 +43,7 @@ class Product(Node):
             kind=ProductKind(row["kind"]),
             name=row["name"],
             description=row["description"],
+            split_rule=row["split_rule"],
             created_at=decode_time(row["created_at"]),
         )
 

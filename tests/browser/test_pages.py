@@ -10,7 +10,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PHONE
+from tests import subscribing
+from tests.browser.conftest import PHONE, watched
 from tests.linking import euros, known, link, paid
 from tests.pages.conftest import DemoShop
 from tests.town import Shop, Town, eventually
@@ -116,6 +117,11 @@ def read_code(picture: bytes) -> str:
     return str(found.text)
 
 
+def pages_of(printed: bytes) -> int:
+    assert printed.startswith(b"%PDF")
+    return sum(printed.count(b"/Type /Page" + end) for end in (b"\n", b" ", b"/"))
+
+
 def test_the_code_is_scanned_from_its_picture_and_from_paper(shop: Shop, page: Page, accessible: Check) -> None:
     items = [
         {"name": f"Crate {number}", "quantity": number, "unitAmount": euros(100 * number)} for number in range(1, 30)
@@ -128,9 +134,7 @@ def test_the_code_is_scanned_from_its_picture_and_from_paper(shop: Shop, page: P
     accessible(page)
     page.emulate_media(media="print")
     assert read_code(page.get_by_role("img").screenshot()) == made["url"]
-    printed = page.pdf(format="A4")
-    assert printed.startswith(b"%PDF")
-    assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") + printed.count(b"/Type /Page/") <= 3
+    assert pages_of(page.pdf(format="A4")) <= 3
 
 
 @pytest.mark.parametrize("amount", [False, True])
@@ -164,3 +168,94 @@ def test_closed_and_unknown_links_are_kind(town: Town, shop: Shop, page: Page, a
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_have_text(title)
         accessible(page)
+
+
+def test_a_subscriber_who_has_paid_finds_it_running_where_it_was_left(shop: Shop, page: Page) -> None:
+    begun = subscribing.start(shop, subscribing.plan(shop)["id"])
+    page.goto(begun["pageUrl"])
+    expect(page.get_by_role("link", name="Continue to payment")).to_be_visible()
+    shop.pay(begun)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your subscription runs")
+    expect(page.get_by_role("link", name="Continue to payment")).to_have_count(0)
+
+
+LONG = "Ganzjahresabonnementmitpersönlicherbetreuung" * 4
+RIGHT_TO_LEFT = "اشتراك سنوي في جميع الدورات مع التدريب والشهادة " * 4
+
+
+@pytest.mark.parametrize("name", [LONG, RIGHT_TO_LEFT], ids=["long", "right-to-left"])
+def test_an_invoice_with_a_long_name_fits_a_narrow_phone_and_small_paper_and_is_light_there(
+    shop: Shop, browser: Browser, name: str
+) -> None:
+    active = subscribing.subscribe(shop, subscribing.plan(shop, 123456789, name=name.strip()[:200])["id"])
+    context = browser.new_context(viewport={"width": 320, "height": 640}, color_scheme="dark")
+    page = watched(context)
+    page.goto(active["invoices"][0]["pageUrl"])
+    assert fits(page)
+    table, card = page.locator("table").bounding_box(), page.locator("article").bounding_box()
+    item = page.get_by_role("rowheader").first.bounding_box()
+    assert table
+    assert card
+    assert item
+    assert card["x"] < table["x"] < table["x"] + table["width"] < card["x"] + card["width"]
+    assert item["width"] > 100
+    page.emulate_media(media="print", color_scheme="dark")
+    colors = "[document.body, document.querySelector('.card')].map(e => getComputedStyle(e).backgroundColor)"
+    assert page.evaluate(colors) == ["rgb(255, 255, 255)", "rgb(255, 254, 251)"]
+    assert pages_of(page.pdf(format="A6", print_background=True)) <= 3
+    context.close()
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_subscriber_sees_what_is_owed_pays_it_and_leaves_another_card(
+    shop: Shop, browser: Browser, accessible: Check, scheme: Any
+) -> None:
+    plan = subscribing.plan(shop, name="All courses, with coaching and a certificate at the end of every term")
+    active = subscribing.subscribe(shop, plan["id"])
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    page = watched(context)
+    page.goto(active["pageUrl"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your subscription runs")
+    accessible(page)
+    assert fits(page)
+    subscribing.decline(shop, active, "insufficient_funds")
+    subscribing.advance(shop, active, renew=True)
+    subscribing.settled(shop, active["id"], "PAST_DUE")
+    page.reload()
+    expect(page.get_by_role("link", name="Pay now")).to_be_visible()
+    accessible(page)
+    assert fits(page)
+    page.get_by_role("button", name="Use another card").click()
+    page.wait_for_url("**/c/portal/**")
+    page.goto(active["pageUrl"])
+    subscribing.decline(shop, active, None)
+    page.get_by_role("link", name="Pay now").click()
+    page.wait_for_url("**/c/invoices/**")
+    page.locator("button.pay").click()
+    subscribing.settled(shop, active["id"], "ACTIVE")
+    page.goto(active["pageUrl"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your subscription runs")
+    expect(page.get_by_role("link", name="Pay now")).to_have_count(0)
+    context.close()
+
+
+def test_a_subscriptions_invoice_is_read_on_a_phone_and_printed_on_one_page(
+    shop: Shop, page: Page, accessible: Check
+) -> None:
+    plan = subscribing.plan(shop, 190000, name="All courses, with coaching and a certificate", setupFee=euros(250000))
+    active = subscribing.subscribe(shop, plan["id"])
+    (invoice,) = active["invoices"]
+    page.goto(invoice["pageUrl"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Invoice")
+    expect(page.get_by_text(invoice["number"])).to_be_visible()
+    accessible(page)
+    assert fits(page)
+    item = page.get_by_role("rowheader").first.bounding_box()
+    assert item
+    assert item["width"] > PHONE["width"] / 2, "what was sold is not squeezed beside its period"
+    page.emulate_media(media="print")
+    assert pages_of(page.pdf(format="A4")) == 1

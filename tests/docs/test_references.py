@@ -13,22 +13,41 @@ from graphql import build_schema
 import config
 import main
 from domain import ledger
+from domain.mails import subscriptions
 from domain.mails.drafting import KINDS
 from domain.payments.fold import _RANKS
+from gateways.stripe import billing_events, connect_evidence
 from gateways.stripe.events import LISTENED
-from models import DisputeStatus, MailKind, MailStatus, PaymentStatus, PostingKind, RefundStatus, Scope
+from models import (
+    DisputeStatus,
+    InvoiceStatus,
+    MailKind,
+    MailStatus,
+    PaymentStatus,
+    PayoutStatus,
+    PostingKind,
+    RefundStatus,
+    Scope,
+    SubscriptionStatus,
+    VendorStatus,
+)
 from sandbox.stripe.cards import BY_NUMBER
 from schema.api import build_schema as our_schema
 from schema.customers.mutations import CustomerErrorCode
 from schema.deliveries.mutations import WebhookErrorCode
 from schema.direct.mutations import DirectErrorCode
 from schema.disputes.mutations import DisputeErrorCode
+from schema.holds.mutations import HoldErrorCode
 from schema.links.mutations import PaymentLinkErrorCode
 from schema.mails.mutations import MailErrorCode
 from schema.orders.mutations import CheckoutErrorCode, OrderErrorCode
 from schema.payments.mutations import PaymentErrorCode
+from schema.plans.mutations import PlanErrorCode
 from schema.products.mutations import ProductErrorCode
+from schema.splits.mutations import SplitErrorCode
+from schema.subscriptions.mutations import SubscriptionErrorCode
 from schema.transport.errors import ErrorCode
+from schema.vendors.mutations import VendorErrorCode
 from tests.docs.pages import REPO, Block, Page, blocks, page, pages
 
 API = build_schema(our_schema(production=True).as_str())
@@ -144,6 +163,11 @@ def test_every_error_code_is_told_with_where_it_is_seen() -> None:
         "mail": MailErrorCode,
         "webhooks": WebhookErrorCode,
         "links": PaymentLinkErrorCode,
+        "plans": PlanErrorCode,
+        "subscriptions": SubscriptionErrorCode,
+        "vendors": VendorErrorCode,
+        "splits": SplitErrorCode,
+        "holds": HoldErrorCode,
     }
     assert {enum.__name__ for enum in enums.values()} == {name for name in API.type_map if name.endswith("ErrorCode")}
     there: dict[str, set[str]] = {}
@@ -168,18 +192,32 @@ def test_every_root_field_is_told_of() -> None:
 
 def test_every_event_type_is_told() -> None:
     code = "\n".join(path.read_text() for path in REPO.glob("domain/**/*.py"))
-    subjects = "order|payment|refund|dispute|webhook_endpoint"
+    subjects = "order|payment|refund|dispute|webhook_endpoint|hold|transfer|vendor|payout"
     there = set(re.findall(rf'"((?:{subjects})\.[a-z_]+)"', code))
     there |= {f"payment.{status}" for status in PaymentStatus} | {"payment.updated", "payment.fee_known"}
+    there |= {f"vendor.{status}" for status in VendorStatus} | {"vendor.updated"}
+    there |= {f"payout.{status}" for status in PayoutStatus}
     there |= {f"refund.{status}" for status in RefundStatus} | {f"dispute.{status}" for status in DisputeStatus}
     told = set(re.findall(rf"`((?:{subjects})\.[a-z_]+)`", page("docs/first-payment.md").text))
     assert told == there, "docs/first-payment.md lists every type of event"
 
 
+def test_every_event_type_of_subscriptions_is_told() -> None:
+    changes = ("created", "renewed", "changed", "updated", "trial_ending", "cancel_scheduled", "cancel_withdrawn")
+    there = {f"subscription.{kind}" for kind in (*changes, *SubscriptionStatus)} - {"subscription.incomplete"}
+    there |= {f"invoice.{kind}" for kind in ("payment_failed", "action_required", *InvoiceStatus)}
+    there |= {f"entitlement.{kind}" for kind in ("granted", "changed", "revoked")}
+    text = page("docs/plans-and-subscriptions.md").text
+    told = set(re.findall(r"`((?:subscription|invoice|entitlement)\.[a-z_]+)`", text)) - {"subscription.timeline"}
+    assert told == there, "docs/plans-and-subscriptions.md lists every type of a subscription's events"
+
+
 def test_the_webhook_endpoint_is_told_as_the_gateway_wants_it() -> None:
     text = page("docs/production.md").text
-    told = [block.text.split() for block in page("docs/production.md").blocks("text") if "charge." in block.text]
-    assert told == [sorted(LISTENED)], "docs/production.md lists the events that a webhook endpoint has to send"
+    told = [block.text.split() for block in page("docs/production.md").blocks("text") if "updated" in block.text]
+    assert told == [sorted({*LISTENED, *billing_events.LISTENED}), sorted(connect_evidence.LISTENED)], (
+        "docs/production.md lists the events that a webhook endpoint has to send"
+    )
     assert f"`{stripe.api_version}`" in text
 
 
@@ -195,6 +233,7 @@ def test_the_ledger_is_told_as_it_is_posted() -> None:
     entries = [ledger.capture("p", "EUR", 1, 1), ledger.fee("p", "EUR", 1, 1)]
     entries += [ledger.refund(kind, "r", "p", "EUR", 1) for kind in refunds]
     entries += [ledger.dispute(kind, "d", "p", "EUR", 1, "1") for kind in disputes]
+    entries += [ledger.sharing(kind, "h", "EUR", 1, vendor_id="ven_…") for kind in ledger.VENDOR_ACCOUNTS]
     assert {entry.kind for entry in entries} == set(PostingKind)
     text = page("docs/money.md").text
     told = {row[0]: (row[2], row[3]) for row in rows(text, 4) if not row[3][0].isdigit()}
@@ -213,7 +252,7 @@ def test_every_kind_and_status_of_a_mail_is_told() -> None:
     told = {row[0] for columns in (2, 4) for row in rows(page("docs/mail.md").text, columns)}
     assert told == {kind.name for kind in MailKind} | {status.name for status in MailStatus}
     events = set(re.findall(r"`(\w+\.\w+)`", page("docs/mail.md").text))
-    assert events >= set(KINDS), "docs/mail.md tells which events cause mail"
+    assert events >= {*KINDS, *subscriptions.KINDS}, "docs/mail.md tells which events cause mail"
 
 
 def test_the_ranks_are_told_as_they_are_folded() -> None:

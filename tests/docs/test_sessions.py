@@ -49,6 +49,8 @@ QUIET = (
     "docs/first-payment.md",
     "docs/capture-void-refund.md",
     "docs/payment-links.md",
+    "docs/plans-and-subscriptions.md",
+    "docs/recipes/learning-portal.md",
     "docs/payment-methods.md",
     "docs/mail.md",
     "docs/tokens-and-saved-methods.md",
@@ -56,6 +58,7 @@ QUIET = (
     "docs/production.md",
     *("docs/recipes/charity.md", "docs/recipes/services.md", "docs/recipes/payment-link.md"),
     *("docs/recipes/wholesale.md", "docs/recipes/crm.md"),
+    *("docs/recipes/marketplace.md", "docs/recipes/photo-shoot.md", "docs/recipes/truck-hire.md"),
 )
 DISTURBING = ("docs/disputes.md", "docs/sandbox.md", "docs/webhooks-and-reconciliation.md")
 

@@ -25,6 +25,7 @@ FRESH = State(
     fee_minor=None,
     session_token=None,
     intent_token=None,
+    charge_token=None,
     checkout_url=None,
     expires_at=None,
     capture_before=None,

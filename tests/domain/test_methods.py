@@ -17,7 +17,7 @@ from domain.methods.availability import (
 from domain.methods.countries import COUNTRIES
 from domain.methods.method import Method, MethodKind, OutcomeDelay, PaymentMethodType, RefundSupport
 from domain.methods.table import BY_TYPE, TABLE, VERSION, named
-from gateways.base import Capabilities
+from gateways.capabilities import Capabilities
 from gateways.stripe.capabilities import CAPABILITIES
 from gateways.stripe.currencies import NotRepresentable, to_wire
 from kit.money import EXPONENTS, MAX_MINOR

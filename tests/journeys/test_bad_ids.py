@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kit import ids
-from tests import webhooking
+from tests import subscribing, webhooking
 from tests.town import CHECKOUT_START, ORDER_CREATE, Shop, Town
 from tests.unchanged import nothing_happens, outcome, refused
 
@@ -42,6 +42,15 @@ def malformed(prefix: str) -> list[str]:
     ]
 
 
+_KEY = {"idempotencyKey": "k"}
+_SOMEBODY = {**_KEY, "customer": {"email": "ada@example.com"}}
+
+
+def _of(name: str) -> str:
+    kind = name[0].upper() + name[1:]
+    return f"mutation ($input: {kind}Input!) {{ {name}(input: $input) {{ userErrors {{ code path }} }} }}"
+
+
 MUTATIONS: dict[str, tuple[str, str, Any]] = {
     "orderUpdate": ("ord", "orderId", lambda id: (UPDATE, {"orderId": id, "items": ITEMS})),
     "orderCancel": ("ord", "orderId", lambda id: (CANCEL, {"orderId": id})),
@@ -54,6 +63,17 @@ MUTATIONS: dict[str, tuple[str, str, Any]] = {
         lambda id: (webhooking.ROTATE, {"endpointId": id, "idempotencyKey": "k"}),
     ),
     "webhookRedeliver": ("whd", "deliveryId", lambda id: (webhooking.REDELIVER, {"deliveryId": id})),
+    "planUpdate": ("plan", "planId", lambda id: (subscribing.PLAN_UPDATE, {"planId": id})),
+    "planArchive": ("plan", "planId", lambda id: (subscribing.PLAN_ARCHIVE, {"planId": id})),
+    **{
+        name: (
+            "sub",
+            "subscriptionId",
+            lambda id, name=name: (_of(name), {"subscriptionId": id, "idempotencyKey": "k"}),
+        )
+        for name in ("subscriptionCancel", "subscriptionChange", "subscriptionPause", "subscriptionResume")
+    },
+    "subscriptionStart": ("plan", "planId", lambda id: (_of("subscriptionStart"), {"planId": id, **_SOMEBODY})),
     "orderCreate": (
         "prod",
         "items.0.productId",

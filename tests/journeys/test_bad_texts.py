@@ -9,12 +9,13 @@ import pytest
 
 from kit import ids
 from kit.database.reading import decode_json
-from tests import webhooking
+from tests import vendors, webhooking
 from tests.town import ORDER_CREATE, Shop
 from tests.unchanged import nothing_happens, outcome, remembered
 
 PRODUCT_CREATE = """mutation ($input: ProductCreateInput!) {
   productCreate(input: $input) { product { id name description } userErrors { code path } } }"""
+PLAN_CREATE = """mutation ($input: PlanCreateInput!) { planCreate(input: $input) { userErrors { code path } } }"""
 CARD = "4242424242424242"
 AMOUNT = {"amountMinor": 1000, "currency": "EUR"}
 
@@ -115,6 +116,25 @@ def link(**more: Any) -> tuple[str, Any]:
     return LINK_CREATE, {"input": given}
 
 
+def plan(**more: Any) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "name": "p", "amount": AMOUNT, "interval": "MONTH", **more}
+    return PLAN_CREATE, {"input": given}
+
+
+def with_plan_description(text: str) -> tuple[str, Any]:
+    return plan(description=text)
+
+
+def with_rule_name(text: str) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "name": text, "parts": [{}], "hold": {}}
+    return vendors.RULE, {"input": given}
+
+
+def with_vendor_name(text: str) -> tuple[str, Any]:
+    given = {"idempotencyKey": os.urandom(8).hex(), "name": text, "email": "v@example.com", "country": "DE"}
+    return vendors.CREATE, {"input": given}
+
+
 FIELDS = [
     pytest.param(with_name, "items.0.name", 200, id="an item's name"),
     pytest.param(with_reference, "reference", 100, id="a reference"),
@@ -122,9 +142,14 @@ FIELDS = [
     pytest.param(with_metadata_value, "metadata.0.value", 500, id="a metadata value"),
     pytest.param(with_customer_name, "customer.name", 200, id="a customer's name"),
     pytest.param(with_product_name, "name", 200, id="a product's name"),
+    pytest.param(with_rule_name, "name", 100, id="a split rule's name"),
+    pytest.param(with_vendor_name, "name", 200, id="a vendor's name"),
     pytest.param(with_endpoint_description, "description", 200, id="an endpoint's description"),
     pytest.param(with_description, "description", 2000, id="a product's description"),
     pytest.param(lambda text: link(purpose=text), "purpose", 200, id="a link's purpose"),
+    pytest.param(lambda text: plan(name=text), "name", 200, id="a plan's name"),
+    pytest.param(with_plan_description, "description", 2000, id="a plan's description"),
+    pytest.param(lambda text: plan(features=[text]), "features.0", 100, id="a feature"),
     pytest.param(lambda text: link(reference=text), "reference", 100, id="a link's reference"),
 ]
 
@@ -133,7 +158,7 @@ FIELDS = [
 def test_a_text_that_cannot_be_shown_or_is_too_long_or_holds_a_card_number(
     shop: Shop, asking: Any, path: str, limit: int
 ) -> None:
-    lines = {"a line break", "a tab"} if asking is with_description else set()
+    lines = {"a line break", "a tab"} if asking in (with_description, with_plan_description) else set()
     cases = {case: ("INVALID", text) for case, text in HIDDEN.items() if case not in lines}
     cases |= {text: ("CARD_NUMBER", text) for text in CARDS if len(text) <= limit}
     cases |= {"too long": ("TOO_LONG", "x" * (limit + 1)), "far too long": ("TOO_LONG", "x" * 20_000)}
@@ -184,6 +209,7 @@ def test_a_text_of_any_language_is_taken_in_as_it_is(shop: Shop, asking: Any, pa
     kept |= {
         text for row in rows if "metadata" in row for pair in decode_json(row["metadata"]).items() for text in pair
     }
+    kept |= {text for row in rows if "features" in row for text in decode_json(row["features"])}
     assert set(texts) - kept == set()
 
 

@@ -67,7 +67,7 @@ def bought(shop: Shop, email: str, **how: Any) -> Any:
 
 def work(shop: Shop) -> list[Any]:
     """The merchant's mails, newest first, after the worker's job has run once more than by its clock."""
-    shop.town.call(send_mails({"post": shop.town.house.post}))
+    shop.town.call(send_mails({"post": shop.town.house.post, "page_url": shop.town.house.page_url}))
     return mails(shop)
 
 
@@ -259,7 +259,7 @@ def test_two_workers_at_once_write_and_send_each_mail_once(town: Town, shop: Sho
     payers = [address() for _ in range(6)]
 
     async def work_at_once() -> None:
-        await asyncio.gather(*(drafting.draft(now=clock.now()) for _ in range(4)))
+        await asyncio.gather(*(drafting.draft(town.house.page_url, now=clock.now()) for _ in range(4)))
         await asyncio.gather(*(deliver(town.house.post, now=clock.now()) for _ in range(4)))
 
     with worker_at_rest(town):

@@ -123,7 +123,7 @@ def test_writing_mails_takes_as_many_statements_however_many_orders_were_paid(
 
     async def draft() -> None:
         _IDS.set({"request_id": request_id})
-        await drafting._draft_all(shop.merchant_id, clock.now())
+        await drafting._draft_all(shop.merchant_id, town.house.page_url, clock.now())
 
     numbered = "SELECT 1 FROM events WHERE merchant_id = $1 AND type = 'order.paid' AND sequence IS NOT NULL"
     with worker_at_rest(town):
@@ -132,4 +132,4 @@ def test_writing_mails_takes_as_many_statements_however_many_orders_were_paid(
             shop.pay(shop.checkout(order["id"])["payment"])
         eventually(lambda: len(town.call(reading.fetch(numbered, shop.merchant_id))), lambda count: count == orders)
         town.call(draft())
-    assert statements[request_id] == 5  # merchant, events, items, mails, cursor
+    assert statements[request_id] == 6  # merchant, events, items, those of subscriptions, mails, cursor

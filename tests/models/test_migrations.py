@@ -31,7 +31,10 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 INDEXES = {
     *("uq_payments_live", "ix_payments_inquire", "ix_refunds_ask", "ix_webhook_events_retry", "ix_events_unsequenced"),
     *("uq_operations_reserved", "ix_operations_ask", "ix_mails_try", "uq_orders_visit", "ix_payment_links_remind"),
-    *("ix_payment_links_closes", "ix_webhook_endpoints_due", "ix_webhook_deliveries_due"),
+    *("ix_payment_links_closes", "ix_webhook_endpoints_due", "ix_webhook_deliveries_due", "uq_transfers_reserved"),
+    *("ix_vendors_inquire", "ix_holds_due", "ix_shares_ask", "ix_shares_unsettled", "ix_shares_netted"),
+    *("ix_postings_vendor", "ix_postings_shared"),
+    *("uq_orders_billed", "ix_subscriptions_inquire"),
 }
 CHECKS = {
     *("ck_prices_amount", "ck_orders_total", "ck_line_items_amount", "ck_payments_amounts", "ck_refunds_amount"),
@@ -299,6 +302,79 @@ ROWS: dict[str, dict[str, Any]] = {
         "created_at": NOW,
         "updated_at": NOW,
     },
+    "plans": {
+        "id": "plan_1",
+        "merchant_id": MERCHANT,
+        "name": "All courses",
+        "metadata": {},
+        "gateway": "stripe",
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "plan_prices": {
+        "id": "price_1",
+        "plan_id": "plan_1",
+        "number": 1,
+        "currency": "EUR",
+        "amount_minor": 1000,
+        "interval": "month",
+        "interval_count": 1,
+        "per_seat": False,
+        "trial_days": 0,
+        "setup_fee_minor": 0,
+        "features": [],
+        "token": "price_t",
+        "created_at": NOW,
+    },
+    "subscriptions": {
+        "id": "sub_1",
+        "merchant_id": MERCHANT,
+        "customer_id": "cus_1",
+        "plan_id": "plan_1",
+        "price_id": "price_1",
+        "quantity": 1,
+        "status": "active",
+        "gateway": "stripe",
+        "livemode": False,
+        "request": {},
+        "token": "sub_t",
+        "session_token": "cs_s",
+        "cancel_at_period_end": False,
+        "metadata": {},
+        "version": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "invoices": {
+        "id": "inv_1",
+        "merchant_id": MERCHANT,
+        "subscription_id": "sub_1",
+        "customer_id": "cus_1",
+        "gateway": "stripe",
+        "token": "in_t",
+        "status": "paid",
+        "reason": "renewal",
+        "currency": "EUR",
+        **dict.fromkeys(("subtotal_minor", "total_minor", "due_minor", "paid_minor"), 1000),
+        **dict.fromkeys(("tax_minor", "balance_before_minor", "balance_after_minor"), 0),
+        "lines": [],
+        "period_start": NOW,
+        "period_end": NOW + timedelta(days=31),
+        "attempts": 1,
+        "requires_action": False,
+        "issued_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "entitlements": {
+        "id": "ent_1",
+        "merchant_id": MERCHANT,
+        "customer_id": "cus_1",
+        "feature": "courses",
+        "quantity": 1,
+        "since": NOW,
+        "updated_at": NOW,
+    },
     "mails": {
         "id": "mail_1",
         "merchant_id": MERCHANT,
@@ -382,6 +458,7 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 """One good row of every table, each after those it refers to."""
 
+BILLED = {"subscription_id": "sub_1", "billed_for": "2026-01-31T12:00:00+00:00"}
 SECOND_PAYMENT = {"id": "pay_2", "idempotency_key": "pay_2", "session_token": "cs_2", "intent_token": "pi_2"}
 REFUSED_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "a merchant twice": ("merchants", {}),
@@ -420,6 +497,20 @@ REFUSED_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "a second operation at once": ("operations", {"id": "op_2", "kind": "void"}),
     "an event's receipt twice": ("mails", {"id": "mail_2"}),
     "a mail of no merchant that is known": ("mails", {"id": "mail_2", "cause": "evt_2", "merchant_id": "mer_2"}),
+    "a plan's version twice": ("plan_prices", {"id": "price_2", "token": "price_u"}),
+    "a PSP's price twice": ("plan_prices", {"id": "price_2", "number": 2}),
+    "a PSP's subscription twice": ("subscriptions", {"id": "sub_2", "session_token": "cs_t"}),
+    "a page for two subscriptions": ("subscriptions", {"id": "sub_2", "token": "sub_u"}),
+    "a subscription of no customer that is known": (
+        "subscriptions",
+        {"id": "sub_2", "token": "sub_u", "session_token": "cs_t", "customer_id": "cus_2"},
+    ),
+    "a PSP's invoice twice": ("invoices", {"id": "inv_2"}),
+    "an invoice of no subscription that is known": (
+        "invoices",
+        {"id": "inv_2", "token": "in_u", "subscription_id": "sub_2"},
+    ),
+    "a feature twice for one customer": ("entitlements", {"id": "ent_2"}),
     "a posting twice": ("postings", {}),
     "a posting of nothing": ("postings", {"step": "2000", "amount_minor": 0}),
     "a posting below nothing": ("postings", {"step": "2000", "amount_minor": -5}),
@@ -447,6 +538,8 @@ REFUSED_CHANGES = {
     "a payment with refunds": "DELETE FROM payments",
     "a product with prices": "DELETE FROM products",
     "an endpoint with deliveries": "DELETE FROM webhook_endpoints",
+    "a plan with subscribers": "DELETE FROM plan_prices",
+    "a subscription with invoices": "DELETE FROM subscriptions",
 }
 TAKEN_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "a payment after one that failed": ("payments", {**SECOND_PAYMENT, "status": "failed"}),
@@ -501,6 +594,19 @@ async def test_the_database_refuses(database: str, case: str) -> None:
         await furnish(unit)
         with pytest.raises(IntegrityError):
             await insert(unit, table, {**ROWS[table], **change})
+        raise _Undone
+
+    async with undone():
+        await unit_of_work(work)
+
+
+async def test_a_period_of_a_subscription_has_one_order(database: str) -> None:
+    async def work(unit: Unit) -> None:
+        await furnish(unit)
+        await insert(unit, "orders", {**ROWS["orders"], "id": "ord_2", **BILLED})
+        await insert(unit, "orders", {**ROWS["orders"], "id": "ord_3", **BILLED, "billed_for": "inv_1"})
+        with pytest.raises(IntegrityError):
+            await insert(unit, "orders", {**ROWS["orders"], "id": "ord_4", **BILLED})
         raise _Undone
 
     async with undone():

@@ -32,7 +32,7 @@ STRIPE_KEY = "sk_test_processes"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _WAITING = (
     *(("payments", "asked_at"), ("payments", "inquire_at"), ("refunds", "ask_at")),
-    *(("mails", "try_at"), ("webhook_endpoints", "busy_until")),
+    *(("mails", "try_at"), ("webhook_endpoints", "busy_until"), ("shares", "ask_at"), ("vendors", "inquire_at")),
 )
 
 
@@ -262,12 +262,14 @@ def running_town(folder: Path, name: str) -> Iterator[Town]:
         webhook_url = f"{town.addresses[0]}/webhooks/stripe"
         form = {"url": webhook_url, "enabled_events[0]": "*"}
         town.webhook_secret = town.stripe("POST", "/v1/webhook_endpoints", **form)["secret"]
+        connect = {**form, "url": f"{webhook_url}/connect", "connect": "true"}
+        connect_secret = town.stripe("POST", "/v1/webhook_endpoints", **connect)["secret"]
         env = {
             "DATA_DIR": str(folder),
             "DATABASE_URL": url,
             "REDIS_URL": town.redis_url,
             "STRIPE_SECRET_KEY": STRIPE_KEY,
-            "STRIPE_WEBHOOK_SECRET": town.webhook_secret,
+            "STRIPE_WEBHOOK_SECRET": f"{town.webhook_secret},{connect_secret}",
             "STRIPE_API_BASE": town.sandbox_url,
             "SMTP_URL": f"smtp://127.0.0.1:{town.post_office.port}",
             "MAIL_FROM": "pay@town.example",

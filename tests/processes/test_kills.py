@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import vendors
 from tests.following import MERCHANT_EVENTS, Stubborn, follow, is_
 from tests.post_office import SILENCE
 from tests.processes.programs import Town
@@ -179,6 +180,39 @@ def test_a_worker_that_dies_while_it_asks_for_a_refund_refunds_once(town: Town, 
     assert executed(town, "/v1/refunds", refund["id"]) == 1
     town.sandbox("POST", "/webhooks/release")
     assert shop.find_order(payment["orderId"])["status"] == "PAID"
+    town.settle()
+    town.check()
+
+
+@pytest.mark.parametrize("path", ["/v1/transfers", "/v1/transfers/*/reversals"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_worker_that_dies_while_it_moves_a_share_moves_it_once(town: Town, shop: Shop, when: str, path: str) -> None:
+    back = path.endswith("reversals")
+    vendor = vendors.active(shop)
+    if not back:
+        town.sandbox("POST", "/faults", kind="hang", method="POST", path=path, when=when, seconds=6)
+    payment = vendors.sold(shop, [vendors.item(10000, vendors.commissioned(shop, vendor))])
+    if back:
+        eventually(lambda: vendors.moved(vendors.found(shop, payment["id"])) == [("MADE", 9000, False)])
+        town.sandbox("POST", "/faults", kind="hang", method="POST", path=path, when=when, seconds=6)
+        assert vendors.codes(vendors.do(shop, vendors.REFUND_CREATE, paymentId=payment["id"])) == []
+    eventually(lambda: town.sandbox("GET", "/faults")["faults"] == [])
+    town.worker.kill()
+    transfer = vendors.found(shop, payment["id"])["transfers"][-1]
+    assert (transfer["status"], transfer["amount"]["amountMinor"]) == ("RESERVED", 9000)
+    town.worker.start().wait()
+    town.leases_are_over()
+
+    def look() -> Any:
+        found = vendors.found(shop, payment["id"])["transfers"][-1]
+        if found["status"] == "RESERVED":
+            town.leases_are_over()  # the PSP still hangs on the key
+        return found
+
+    done = eventually(look, lambda found: found["status"] == "MADE")
+    assert done["id"] == transfer["id"]
+    first = vendors.found(shop, payment["id"])["transfers"][0]["token"]
+    assert executed(town, path.replace("*", first), transfer["id"]) == 1
     town.settle()
     town.check()
 

@@ -319,7 +319,7 @@ async def test_an_expired_setup_session_cancels_its_intent(play: Any) -> None:
         ({"payment_intent_data": {"description": "x"}}, "payment_intent_data"),
         ({"saved_payment_method_options": {"payment_method_save": "enabled"}}, "saved_payment_method_options"),
         ({"mode": "payment", "setup_intent_data": {"description": "x"}}, "line_items"),
-        ({"mode": "subscription"}, "mode"),
+        ({"mode": "subscription"}, "line_items"),
     ],
 )
 async def test_what_a_setup_session_can_not_be(play: Any, more: Any, param: str) -> None:

@@ -38,7 +38,15 @@ PAYER_ROOTS = {
 OPEN_ROOTS = {"Query.availablePaymentMethods"}
 """What a payer may ask without a client secret: it is the same for everybody."""
 _KINDS = {"Query": "query", "Mutation": "mutation", "LiveUpdates": "subscription"}
-_PREFIXES = {"order": "ord", "payment": "pay", "product": "prod", "customer": "cus"}
+_PREFIXES = {
+    "order": "ord",
+    "payment": "pay",
+    "product": "prod",
+    "customer": "cus",
+    "plan": "plan",
+    "vendor": "ven",
+    "hold": "hold",
+}
 
 
 def of_roots(place: Place) -> str:
@@ -60,7 +68,9 @@ def value_for(kind: Any, name: str, field: str) -> Any:
         text = f"{name} {field}".lower()
         prefix = next((prefix for word, prefix in _PREFIXES.items() if word in text), "ord")
         return ids.new(prefix, datetime(2026, 1, 1, tzinfo=UTC))
-    return {"String": "x", "Int": 1, "MinorUnits": 100, "CurrencyCode": "EUR"}[kind.name]
+    return {"DateTime": "2026-01-01T00:00:00Z", "String": "x", "Int": 1, "MinorUnits": 100, "CurrencyCode": "EUR"}[
+        kind.name
+    ]
 
 
 def document(place: Place) -> tuple[str, dict[str, Any]]:
@@ -133,7 +143,7 @@ CheckoutStartPayload: checkoutUrl payment userErrors
 CheckoutUserError: code message path retryable
 DirectUserError: code message path retryable
 ExcludedPaymentMethod: family kind message method reason title
-Event: id occurredAt order orderId payment paymentId recordedAt type version
+Event: id occurredAt order orderId payment paymentId recordedAt subscriptionId type version
 LineItem: amount id name productId quantity unitAmount
 LiveUpdates: orderUpdates paymentUpdates
 Money: amountMinor currency decimal exponent formatted
@@ -174,6 +184,7 @@ def test_a_key_with_one_scope_comes_to_no_other_kind_of_object(scope: Scope) -> 
     # Whoever may write a kind is told what came of it.
     written = {Scope.ORDERS_WRITE: Scope.ORDERS_READ, Scope.PAYMENTS_WRITE: Scope.PAYMENTS_READ}
     written |= {Scope.PRODUCTS_WRITE: Scope.PRODUCTS_READ, Scope.WEBHOOKS_WRITE: Scope.WEBHOOKS_READ}
+    written |= {Scope.VENDORS_WRITE: Scope.VENDORS_READ}
     own = {kinds[table] for table, needed in READ_SCOPES.items() if needed in (scope, written.get(scope))}
     found = {name.partition(".")[0] for name in reach} & set(kinds.values())
     # An update carries its event, without the event's facts; a node is asked for by whichever kind it is.
@@ -222,7 +233,10 @@ def test_what_a_payer_may_not_see_is_refused_field_by_field(town: Town, shop: Sh
     assert met == {name: ["FORBIDDEN"] for name in met}
     untried = {str(place) for place in GUARDED} - set(met)
     assert untried == {
-        *("Customer.paymentMethods", "PaymentLink.orders"),
+        *("Customer.paymentMethods", "PaymentLink.orders", "Event.subscription", "Invoice.order"),
+        *("Invoice.subscription", "Subscription.customer", "Subscription.invoices", "Subscription.plan"),
+        "Subscription.timeline",
+        *("Hold.order", "Hold.rule", "HoldShare.vendor", "Transfer.vendor"),
         *("Event.cause", "Event.data", "Event.payload", "Event.sequence"),
         *("Refund.reason", "Refund.explanation", "Refund.failureCode"),
     }

@@ -1,0 +1,106 @@
+"""Another plan or quantity: looked at first, then done, with the very numbers that were shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.billing.alter import Wish, allowed, alter, is_known
+from domain.billing.start import check_quantity, usable_plan
+from domain.events import Cause
+from domain.payments.ask import GatewayRefused, GatewayUnavailable
+from domain.plans import register
+from domain.refusals import Fault, Findings, Refusal
+from domain.subscriptions.actions import SubscriptionAction
+from domain.subscriptions.writing import Row
+from gateways.base import GatewayError, Refused
+from gateways.billing import Billing, ChangePreview, ChangeRequest, SubscriptionReport
+from gateways.registry import Gateways
+from kit.database import reading
+from kit.database.unit import unit_of_work
+
+
+class Proration(StrEnum):
+    """When a change within a period is accounted for: NOW by an invoice of its own, with the NEXT_INVOICE, or not."""
+
+    NOW = "now"
+    NEXT_INVOICE = "next_invoice"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What it is to become; None leaves it. A plan is taken in its newest version. `at` is the moment that a preview
+    was computed for."""
+
+    plan_id: str | None
+    quantity: int | None
+    proration: Proration
+    at: datetime | None
+
+
+async def preview(
+    gateways: Gateways, *, merchant_id: str, subscription_id: str, target: Target, now: datetime
+) -> ChangePreview:
+    """What the change would be invoiced with; nothing is changed. Raises a Refusal as `change` would."""
+    row, request = await _checked(gateways, merchant_id, subscription_id, target, now)
+    try:
+        return await gateways[row["gateway"]].billing.preview(request)
+    except Refused as error:
+        raise GatewayRefused(error.message) from error
+    except GatewayError as error:
+        raise GatewayUnavailable(error) from error
+
+
+async def change(gateways: Gateways, wish: Wish, target: Target, *, cause: Cause, now: datetime) -> None:
+    """Changes it. What it costs NOW is collected at once, or nothing is changed: ChangeDeclined. A key that was used
+    for it before is not checked again: the change that it made may be why it would be refused."""
+    try:
+        await _checked(gateways, wish.merchant_id, wish.subscription_id, target, now)
+    except Refusal:
+        if not await is_known(wish):
+            raise
+
+    async def call(billing: Billing, row: Row, key: str) -> SubscriptionReport | None:
+        request = await _request(gateways, wish.merchant_id, row, target, now)
+        return await billing.change(request, idempotency_key=key) if request else None
+
+    await alter(gateways, wish, call, cause=cause, now=now)
+
+
+async def _checked(
+    gateways: Gateways, merchant_id: str, subscription_id: str, target: Target, now: datetime
+) -> tuple[Row, ChangeRequest]:
+    """Raises a Refusal for what may not be done, or makes no sense."""
+    row = await unit_of_work(lambda unit: allowed(unit, merchant_id, subscription_id, SubscriptionAction.CHANGE))
+    request = await _request(gateways, merchant_id, row, target, now)
+    if request is None:
+        raise Refusal(Fault("NOTHING_TO_CHANGE", "It has that plan and quantity already."))
+    return row, request
+
+
+async def _request(
+    gateways: Gateways, merchant_id: str, row: Row, target: Target, now: datetime
+) -> ChangeRequest | None:
+    """None: it has that plan and quantity already."""
+    present = await reading.fetch_one("SELECT per_seat, currency FROM plan_prices WHERE id = $1", row["price_id"])
+    assert present is not None
+    plan = await usable_plan(merchant_id, target.plan_id) if target.plan_id else present
+    quantity = row["quantity"] if target.quantity is None else target.quantity
+    findings = Findings()
+    check_quantity(findings, plan, quantity)
+    message = f"The subscription is in {present['currency']}, the plan in {plan['currency']}: begin another one."
+    findings.unless(plan["currency"] == present["currency"], "CURRENCY_MISMATCH", message, "planId")
+    findings.refuse_if_any()
+    price_id = await register.newest(gateways, target.plan_id, now=now) if target.plan_id else row["price_id"]
+    if (price_id, quantity) == (row["price_id"], row["quantity"]):
+        return None
+    price = await reading.fetch_one("SELECT token FROM plan_prices WHERE id = $1", price_id)
+    assert price is not None
+    return ChangeRequest(
+        token=row["token"],
+        item_token=row["item_token"],
+        price_token=price["token"],
+        quantity=quantity,
+        proration=target.proration.value,
+        at=target.at,
+    )

@@ -1,0 +1,1 @@
+"""Invoices of subscriptions, and the orders and payments that they are."""

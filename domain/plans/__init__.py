@@ -1,0 +1,1 @@
+"""Plans: what customers subscribe to."""

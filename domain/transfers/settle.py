@@ -1,0 +1,125 @@
+"""Sends shares to their vendors and takes them back: reserve, ask with the stored key, record, until all is done."""
+
+import contextlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.events import Cause
+from domain.payments.ask import GatewayUnavailable
+from domain.transfers import record
+from domain.transfers.reserve import LEASE, reserve
+from gateways.base import AnswerStored, Declined, GatewayError, OutcomeUnknown, Refused
+from gateways.connect import Connect, ReversalRequest, TransferRequest
+from gateways.registry import Gateways
+from kit.database import reading
+from kit.database.reading import decode_time
+from kit.database.unit import run_to_end, unit_of_work
+
+_STEPS = 20
+_REPAIR = timedelta(hours=1)
+"""What the PSP failed at may still appear, when its engineers repair it: only then it is asked for anew."""
+_PAUSES = (timedelta(seconds=2), timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=15))
+
+Row = dict[str, Any]
+
+
+async def claim_due(now: datetime, limit: int) -> list[str]:
+    """Shares that something is to be sent of, ours alone for the lease; whoever dies meanwhile loses none."""
+    rows = await unit_of_work(
+        lambda unit: unit.fetch(
+            """UPDATE shares SET ask_at = $2 WHERE id IN (
+                 SELECT id FROM shares WHERE ask_at <= $1 ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED
+               ) RETURNING id""",
+            now,
+            now + LEASE,
+            limit,
+        )
+    )
+    return [row["id"] for row in rows]
+
+
+async def settle(gateways: Gateways, share_id: str, *, cause: Cause, now: datetime) -> None:
+    """Brings the share to what it is owed, as far as it can be now. Raises GatewayUnavailable while the PSP gives no
+    clear answer: it is asked again later, with the same key."""
+    try:
+        for _ in range(_STEPS):
+            transfer = await unit_of_work(lambda unit: reserve(unit, share_id, now))
+            if transfer is None or not await run_to_end(_perform(gateways, transfer, cause, now)):
+                return
+    except GatewayUnavailable:
+        raise
+    except Exception:
+        await _again(share_id, _PAUSES[0], now)
+        raise
+
+
+async def _perform(gateways: Gateways, transfer: Row, cause: Cause, now: datetime) -> bool:
+    """Whether it went through; then more may be done for the share at once."""
+    try:
+        token = await _ask(gateways, transfer, now)
+    except (Refused, Declined) as error:
+        code, reason = error.code, error.message
+        await unit_of_work(lambda unit: record.failed(unit, transfer, code, reason, cause, now))
+        return transfer["reverses_id"] is not None
+    except GatewayError as error:
+        await reading.execute("UPDATE transfers SET asks = asks + 1 WHERE id = $1", transfer["id"])
+        await _again(transfer["share_id"], _PAUSES[min(transfer["asks"], len(_PAUSES) - 1)], now)
+        raise GatewayUnavailable(error) from error
+    await unit_of_work(lambda unit: record.made(unit, transfer, token, cause, now))
+    return True
+
+
+async def _ask(gateways: Gateways, transfer: Row, now: datetime) -> str:
+    """The PSP's token of it."""
+    row = await reading.fetch_one(
+        """SELECT v.gateway, v.token AS account_token, s.order_id, p.charge_token, r.token AS reversed_token
+             FROM transfers t JOIN vendors v ON v.id = t.vendor_id JOIN shares s ON s.id = t.share_id
+             JOIN payments p ON p.id = t.payment_id LEFT JOIN transfers r ON r.id = t.reverses_id
+            WHERE t.id = $1""",
+        transfer["id"],
+    )
+    assert row is not None
+    connect = gateways[row["gateway"]].connect
+    if transfer["reverses_id"] is not None:
+        return await _reverse(connect, transfer, row, now)
+    request = TransferRequest(
+        transfer_id=transfer["id"],
+        vendor_id=transfer["vendor_id"],
+        account_token=row["account_token"],
+        charge_token=row["charge_token"] if transfer["sourced"] else None,
+        group=row["order_id"],
+        currency=transfer["currency"],
+        amount_minor=transfer["amount_minor"],
+    )
+    try:
+        return await connect.transfer(request)
+    except AnswerStored:
+        return _found(await connect.find_transfer(request), transfer, now)
+
+
+async def _reverse(connect: Connect, transfer: Row, row: Row, now: datetime) -> str:
+    request = ReversalRequest(
+        reversal_id=transfer["id"],
+        transfer_token=row["reversed_token"],
+        currency=transfer["currency"],
+        amount_minor=transfer["amount_minor"],
+    )
+    try:
+        return await connect.reverse(request)
+    except AnswerStored:
+        return _found(await connect.find_reversal(request), transfer, now)
+
+
+def _found(token: str | None, transfer: Row, now: datetime) -> str:
+    """The PSP failed and will say nothing else of this: it is there, or may yet appear, or is given up."""
+    if token is not None:
+        return token
+    if now < decode_time(transfer["created_at"]) + _REPAIR:
+        raise OutcomeUnknown("The PSP failed, and shows no transfer. We look for one for an hour.")
+    raise Refused("it failed, and did nothing.")
+
+
+async def _again(share_id: str, pause: timedelta, now: datetime) -> None:
+    """Lets somebody go on after a while; when even that cannot be written, the lease ends by itself."""
+    with contextlib.suppress(Exception):
+        await reading.execute("UPDATE shares SET ask_at = $2 WHERE id = $1", share_id, now + pause)

@@ -1,0 +1,1 @@
+"""Stripe Billing: subscriptions, their invoices, and the test clocks that they run on."""

@@ -1,0 +1,1 @@
+"""Holds, as the API shows them."""

@@ -1,0 +1,1 @@
+"""Plans, as the API shows them."""

@@ -1,0 +1,1 @@
+"""Split rules, as the API shows them."""

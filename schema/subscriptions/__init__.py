@@ -1,0 +1,1 @@
+"""Subscriptions and entitlements, as the API shows them."""

@@ -1,0 +1,1 @@
+"""Vendors, their balances, transfers and payouts, as the API shows them."""
