@@ -22,6 +22,8 @@ _ITEMS = [
     {"name": "Paper filters", "quantity": 2, "unitAmount": {"amountMinor": 320, "currency": "EUR"}},
     {"name": "Cup", "quantity": 4, "unitAmount": {"amountMinor": 690, "currency": "EUR"}},
 ]
+PLAN_CREATE = """mutation ($input: PlanCreateInput!) {
+  planCreate(input: $input) { plan { id price { id } } userErrors { code message } } }"""
 TOTAL_MINOR = 5250
 """What the items come to, in EUR."""
 
@@ -49,6 +51,12 @@ def new_order() -> dict[str, Any]:
 def new_checkout(order_id: str) -> dict[str, Any]:
     """A checkout's input."""
     return {"orderId": order_id, "idempotencyKey": secrets.token_hex(8)}
+
+
+def new_plan() -> dict[str, Any]:
+    """A plan's input."""
+    amount = {"amountMinor": TOTAL_MINOR, "currency": "EUR"}
+    return {"idempotencyKey": "bench", "name": "Bench", "interval": "MONTH", "amount": amount, "features": ["bench"]}
 
 
 def data_of(answer: bytes) -> Any:

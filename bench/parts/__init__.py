@@ -15,6 +15,7 @@ class Sizes:
     webhooks: int = 800
     lists: int = 250
     listed_orders: int = 5_000
+    listed_subscriptions: int = 100_000
     lifecycles: int = 250
     operations: int = 250
     renewals: int = 800
@@ -33,6 +34,7 @@ QUICK = Sizes(
     webhooks=40,
     lists=10,
     listed_orders=100,
+    listed_subscriptions=200,
     lifecycles=10,
     operations=10,
     renewals=40,
@@ -45,7 +47,7 @@ QUICK = Sizes(
     latency_events=10,
     vendor_postings=20_000,
 )
-LONG = Sizes(rounds=9, remembered_lifecycles=20_000, renewals=10_000)
+LONG = Sizes(rounds=9, listed_subscriptions=1_000_000, remembered_lifecycles=20_000, renewals=10_000)
 
 
 @dataclass(slots=True)

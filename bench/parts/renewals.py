@@ -17,8 +17,6 @@ from bench.stage import BenchError, Program, Stage
 from bench.story import Opened
 from kit import ids
 
-_PLAN = """mutation ($input: PlanCreateInput!) {
-  planCreate(input: $input) { plan { id price { id } } userErrors { code message } } }"""
 _START = """mutation ($input: SubscriptionStartInput!) {
   subscriptionStart(input: $input) { subscription { id token } userErrors { code message } } }"""
 _RENEWAL = (
@@ -83,9 +81,8 @@ async def _payment(ours: Program, psp: Program, key: str) -> "Sample":
 async def _renewal(ours: Program, psp: Program, key: str) -> tuple[tuple[str, str], "Sample"]:
     """A plan, and what the PSP tells of the renewal of a subscription to it."""
     connection = await load.Connection.open(ours.port)
-    given: dict[str, Any] = {"idempotencyKey": "bench", "name": "Bench", "interval": "MONTH"}
-    given |= {"amount": {"amountMinor": story.TOTAL_MINOR, "currency": "EUR"}, "features": ["bench"]}
-    plan = story.data_of(await connection.ask(story.graphql(key, _PLAN, {"input": given})))["plan"]
+    asked = story.graphql(key, story.PLAN_CREATE, {"input": story.new_plan()})
+    plan = story.data_of(await connection.ask(asked))["plan"]
     start = {"idempotencyKey": "bench", "planId": plan["id"], "customer": {"email": "bench@example.com"}}
     begun = story.data_of(await connection.ask(story.graphql(key, _START, {"input": start})))["subscription"]
     connection.close()

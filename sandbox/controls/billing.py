@@ -1,4 +1,4 @@
-"""Controls of subscriptions: a customer's own time, and what their bank says from now on."""
+"""Controls of subscriptions: a customer's own time, their taxes, and what their bank says from now on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sandbox.controls.forms import BadInput, Body, read
 from sandbox.controls.payments import method_of
 from sandbox.controls.time_and_state import FARTHEST
 from sandbox.store import Json
-from sandbox.stripe import cards, methods, paying, setups
-from sandbox.stripe.billing import clock_calls, clocks, collection, invoices, portal, standing, subscriptions
+from sandbox.stripe import cards, ids, methods, paying, setups
+from sandbox.stripe.billing import clock_calls, clocks, collection, invoices, portal, standing, subscriptions, taxes
 from sandbox.stripe.errors import StripeError
 from sandbox.wire import base_url
 from sandbox.world import Call, public
@@ -199,3 +199,25 @@ async def decline(desk: Desk, request: Request) -> Any:
             each["_"]["bank_says"] = code
             call.save(each)
     return {"code": code, "payment_methods": [each["id"] for each in saved]}
+
+
+@control("POST", "/sandbox/customers/{id}/tax")
+async def tax(desk: Desk, request: Request) -> Any:
+    """{"percent": 19} puts a tax on every line of the customer's invoices from now on, as a merchant's settings at
+    Stripe would; "inclusive": true has it within the prices. {"percent": null} takes it away."""
+    body = await read(request)
+    inclusive, percent = body.flag("inclusive"), None
+    if body.fields.get("percent") is None:
+        body.fields.pop("percent", None)
+    else:
+        percent = body.number("percent", most=100)
+    body.done()
+    livemode, customer = locate(desk.world, request.path_params["id"], "customer")
+    call = desk.world.call(livemode)
+    with call.store.transaction():
+        customer["_"]["tax"] = None
+        if percent is not None:
+            parts = round(percent * taxes.PARTS_PER_PERCENT)
+            customer["_"]["tax"] = {"id": ids.new("txr"), "parts": parts, "inclusive": inclusive}
+        call.save(customer)
+    return {"percent": percent, "inclusive": inclusive}

@@ -192,6 +192,13 @@ def minimum(currency: str) -> int:
     return MINIMUM.get(currency, {0: 50, 2: 50, 3: 500}[decimals(currency)])
 
 
+def step(currency: str) -> int:
+    """What every amount that can be charged is a multiple of, in minor units."""
+    if currency in THREE_DECIMAL:
+        return 10
+    return 100 if currency in WHOLE_UNITS_ONLY else 1
+
+
 def require_known(currency: str, param: str = "currency") -> str:
     """The currency in lower case; refused if Stripe has no such currency."""
     lower = currency.lower()
@@ -215,6 +222,7 @@ def require_chargeable(amount_minor: int, currency: str, param: str = "amount") 
             code="amount_too_large",
             param=param,
         )
-    step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS_ONLY else 1
-    if amount_minor % step:
-        raise InvalidParameter(f"Invalid amount: {amount_minor} {currency} must be a multiple of {step}", param=param)
+    if amount_minor % step(currency):
+        raise InvalidParameter(
+            f"Invalid amount: {amount_minor} {currency} must be a multiple of {step(currency)}", param=param
+        )

@@ -145,7 +145,7 @@ def test_with_every_webhook_of_three_renewals_lost_reconciliation_brings_all(tow
     assert settled(shop, active["id"], "ACTIVE")["currentPeriodEnd"] > active["currentPeriodEnd"]
 
 
-@pytest.mark.parametrize("currency", ["JPY", "KWD"])
+@pytest.mark.parametrize("currency", ["JPY", "KWD", "ISK"])
 def test_currencies_with_other_minor_units_renew_as_exactly(town: Town, shop: Shop, currency: str) -> None:
     plan = subscribing.plan(shop, 19000, currency)
     active = subscribing.subscribe(shop, plan["id"])

@@ -18,6 +18,7 @@ from tests.sandbox.billing import moment
 
 MOMENTS = st.integers(moment(2000, 1, 1), moment(2060, 1, 1))
 AMOUNTS = st.integers(0, 10**12)
+STEPS = st.sampled_from([1, 10, 100])
 
 
 # -- periods -----------------------------------------------------------------------------
@@ -53,23 +54,27 @@ def test_the_end_of_january_comes_back_in_march() -> None:
 # -- shares ------------------------------------------------------------------------------
 
 
-@given(AMOUNTS, MOMENTS, st.integers(1, 400 * 86400), MOMENTS)
-def test_a_share_is_the_exact_one_rounded(amount: int, start: int, length: int, when: int) -> None:
-    end = start + length
+@given(STEPS, AMOUNTS, MOMENTS, st.integers(1, 400 * 86400), MOMENTS)
+def test_a_share_is_the_exact_one_rounded_to_what_can_be_charged(
+    step: int, steps: int, start: int, length: int, when: int
+) -> None:
+    amount, end = steps * step, start + length
     inside = min(end, max(start, when))
     exact = Fraction(amount * (end - inside), length)
-    found = proration.share(amount, start, end, when)
+    found = proration.share(amount, start, end, when, step)
     assert 0 <= found <= amount
-    assert abs(found - exact) <= Fraction(1, 2)
-    assert proration.share(amount, start, end, start) == amount
-    assert proration.share(amount, start, end, end) == 0
+    assert found % step == 0
+    assert abs(found - exact) <= Fraction(step, 2)
+    assert proration.share(amount, start, end, start, step) == amount
+    assert proration.share(amount, start, end, end, step) == 0
 
 
-@given(AMOUNTS, MOMENTS, st.integers(2, 400 * 86400), st.data())
-def test_later_is_never_more(amount: int, start: int, length: int, data: st.DataObject) -> None:
+@given(STEPS, AMOUNTS, MOMENTS, st.integers(2, 400 * 86400), st.data())
+def test_later_is_never_more(step: int, amount: int, start: int, length: int, data: st.DataObject) -> None:
     one, other = sorted(data.draw(st.tuples(st.integers(0, length), st.integers(0, length))))
     end = start + length
-    assert proration.share(amount, start, end, start + one) >= proration.share(amount, start, end, start + other)
+    earlier, later = (proration.share(amount, start, end, start + after, step) for after in (one, other))
+    assert earlier >= later
 
 
 @given(st.integers(0, 10**9), st.integers(0, 12), st.integers(1, 10**6))
@@ -301,3 +306,29 @@ async def test_a_first_invoice_is_previewed_before_there_is_a_subscription(play:
         await play.v1.invoices.create_preview_async({"customer": payer})
     assert caught.value.code == "invoice_upcoming_none"
     assert "invoice.created" not in await play.settle()
+
+
+# -- taxes -------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("inclusive", "sums"), [(False, (-1500 + 4500, 570, 3570)), (True, (-1500 + 4500, 478 + 1, 3000))]
+)
+async def test_every_line_is_taxed_and_a_credit_has_its_tax_credited(
+    play: Any, april: Any, inclusive: bool, sums: tuple[int, int, int]
+) -> None:
+    await play.control(f"customers/{april.customer}/tax", percent=19, inclusive=inclusive)
+    better = await billing.plan(play, 9000, name="Better")
+    change = {"items": [{"id": item_of(april), "price": better.id}], "proration_behavior": "always_invoice"}
+    preview = await play.v1.invoices.create_preview_async({"subscription": april.id, "subscription_details": change})
+    after = await play.v1.subscriptions.update_async(april.id, {**change, "expand": ["latest_invoice"]})
+    for invoice in (preview, after.latest_invoice):
+        [tax] = invoice.total_taxes
+        assert (invoice.subtotal, tax.amount, invoice.total) == sums
+        assert [line.taxes[0].amount < 0 for line in invoice.lines.data] == [True, False]
+        assert invoice.total - tax.amount == invoice.total_excluding_tax == tax.taxable_amount
+    await play.control(f"customers/{april.customer}/tax", percent=None)
+    await play.control(f"customers/{april.customer}/advance", renew=True)
+    [*_, newest] = await billing.invoices(play, april.id)
+    assert (newest.total, newest.total_taxes) == (9000, [])

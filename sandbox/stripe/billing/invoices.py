@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sandbox.store import Json
 from sandbox.stripe import currencies, events, ids
-from sandbox.stripe.billing import balances, clocks
+from sandbox.stripe.billing import balances, clocks, taxes
 from sandbox.world import Call
 
 BLANK: Final[Json] = {
@@ -68,7 +68,6 @@ BLANK: Final[Json] = {
     "status_transitions": dict.fromkeys(["finalized_at", "marked_uncollectible_at", "paid_at", "voided_at"]),
     "total_discount_amounts": [],
     "total_pretax_credit_amounts": [],
-    "total_taxes": [],
 }
 DRAFT_SECONDS: Final = 3600
 """How long the invoice of a renewal stays a draft, for the merchant to add to it."""
@@ -150,7 +149,7 @@ def _document(
         "footer": settings.get("footer"),
         "lines": {
             "object": "list",
-            "data": [{**line, "invoice": identifier} for line in lines],
+            "data": [{**taxes.taxed(customer, line), "invoice": identifier} for line in lines],
             "has_more": False,
             "url": f"/v1/invoices/{identifier}/lines",
         },
@@ -181,18 +180,15 @@ def subscription_of(invoice: Json) -> str | None:
 
 def totals(invoice: Json, balance: int) -> Json:
     """The sums of the lines, and what is due of them beside the customer's balance; all minor units."""
-    total = sum(line["amount"] for line in invoice["lines"]["data"])
-    due = total + balance
+    sums = taxes.totals(invoice["lines"]["data"])
+    due = sums["total"] + balance
     if due < currencies.minimum(invoice["currency"]):
         due = 0
     return {
         "amount_due": due,
         "amount_remaining": due,
         "starting_balance": balance,
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
-        "total": total,
-        "total_excluding_tax": total,
+        **sums,
     }
 
 

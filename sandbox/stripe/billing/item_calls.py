@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sandbox.store import Json, equals
 from sandbox.stripe import customers, events, params
-from sandbox.stripe.billing import balances, clocks, invoice_items, invoices, lines, proration, terms
+from sandbox.stripe.billing import balances, clocks, invoice_items, invoices, lines, proration, taxes, terms
 from sandbox.stripe.endpoints import endpoint, page
 from sandbox.stripe.errors import InvalidParameter, InvalidRequest
 from sandbox.world import Call
@@ -80,6 +80,7 @@ def _draft(call: Call, identifier: str) -> Json:
 def _add(call: Call, invoice: Json, item: Json) -> None:
     """The item is a line of the draft from now on."""
     [line] = invoice_items.take(call, [item], invoice["id"])
+    line = taxes.taxed(call.get(invoice["customer"], "customer"), line)
     _redraw(call, invoice, [*invoice["lines"]["data"], {**line, "invoice": invoice["id"]}])
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 
-def share(amount_minor: int, start: int, end: int, moment: int) -> int:
-    """What of an amount for (start, end) belongs to the time from `moment` to the end; halves are rounded up.
+def share(amount_minor: int, start: int, end: int, moment: int, step: int) -> int:
+    """What of an amount for (start, end) belongs to the time from `moment` to the end, to a multiple of `step`; halves
+    are rounded up.
 
     At or before the start it is all of it, at or after the end nothing.
     """
     whole, left = end - start, min(end, max(start, moment))
-    return rounded(amount_minor * (end - left), whole) if whole > 0 else 0
+    return step * rounded(amount_minor * (end - left), whole * step) if whole > 0 else 0
 
 
 def rounded(dividend: int, divisor: int) -> int:

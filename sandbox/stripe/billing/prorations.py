@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sandbox.store import Json
+from sandbox.stripe import currencies
 from sandbox.stripe.billing import invoice_items, lines, proration, subscriptions
 from sandbox.world import Call
 
@@ -54,7 +55,8 @@ def _credit(call: Call, subscription: Json, item: Json, moment: int) -> Part | N
         billed = {"amount": lines.price_of(item), "start": start, "end": end, "source": (billed or {}).get("source")}
     if billed is None or billed["end"] <= moment:
         return None
-    amount = -proration.share(billed["amount"], billed["start"], billed["end"], moment)
+    step = currencies.step(subscription["currency"])
+    amount = -proration.share(billed["amount"], billed["start"], billed["end"], moment, step)
     text = f"Unused time on {lines.named(call, item)} after {_day(moment)}"
     return Part(item, amount, (max(moment, billed["start"]), billed["end"]), text, billed["source"])
 
@@ -63,7 +65,7 @@ def _debit(call: Call, subscription: Json, item: Json, moment: int) -> Part | No
     if subscription["status"] == "trialing" or not item["quantity"]:
         return None
     start, end = subscriptions.whole_period(subscription)
-    amount = proration.share(lines.price_of(item), start, end, moment)
+    amount = proration.share(lines.price_of(item), start, end, moment, currencies.step(subscription["currency"]))
     text = f"Remaining time on {lines.named(call, item)} after {_day(moment)}"
     return Part(item, amount, (moment, end), text)
 

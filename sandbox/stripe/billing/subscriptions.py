@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.store import Json
-from sandbox.stripe import events, ids, params
+from sandbox.stripe import currencies, events, ids, params
 from sandbox.stripe.billing import (
     clocks,
     collection,
@@ -221,7 +221,8 @@ def _first_invoice(call: Call, customer: Json, subscription: Json, terms: Terms,
     free = subscription["status"] == "trialing" or (cycle[0] != start and terms.proration_behavior == "none")
 
     def amount(each: Json) -> int:
-        return 0 if free else proration.share(lines.price_of(each), *cycle, start)
+        step = currencies.step(subscription["currency"])
+        return 0 if free else proration.share(lines.price_of(each), *cycle, start, step)
 
     drawn = [lines.of_period(call, subscription, each, start, end, amount(each)) for each in items(subscription)]
     return bill(call, customer, subscription, drawn, now=now, reason="subscription_create", period=(now, now))
