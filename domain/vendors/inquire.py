@@ -51,7 +51,7 @@ async def inquire(gateways: Gateways, vendor_id: str, *, cause: Cause, now: date
 
 async def _inquire(gateways: Gateways, vendor_id: str, cause: Cause, now: datetime) -> None:
     vendor = await reading.fetch_one(
-        "SELECT id, gateway, token, name, email, country, created_at FROM vendors WHERE id = $1", vendor_id
+        "SELECT id, gateway, token, name, email, country, inquire_at, created_at FROM vendors WHERE id = $1", vendor_id
     )
     assert vendor is not None
     try:
@@ -62,7 +62,7 @@ async def _inquire(gateways: Gateways, vendor_id: str, cause: Cause, now: dateti
         raise GatewayRefused(reason) from error
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
-    await unit_of_work(lambda unit: _record(unit, vendor_id, found, cause, now))
+    await unit_of_work(lambda unit: _record(unit, vendor, found, cause, now))
 
 
 async def _ask(gateways: Gateways, vendor: dict[str, Any]) -> AccountEvidence:
@@ -79,13 +79,13 @@ async def _ask(gateways: Gateways, vendor: dict[str, Any]) -> AccountEvidence:
         return found
 
 
-async def _record(unit: Unit, vendor_id: str, found: AccountEvidence, cause: Cause, now: datetime) -> None:
+async def _record(unit: Unit, vendor: dict[str, Any], found: AccountEvidence, cause: Cause, now: datetime) -> None:
     """A hint that came while the PSP was asked is not forgotten."""
-    row = await unit.fetch_one("SELECT inquire_at FROM vendors WHERE id = $1", vendor_id)
-    await rows.record(unit, vendor_id, found, cause, now)
-    hinted = row and row["inquire_at"] and now < decode_time(row["inquire_at"]) < now + LEASE
-    if hinted:
-        await unit.execute("UPDATE vendors SET inquire_at = $2 WHERE id = $1", vendor_id, now)
+    row = await unit.fetch_one("SELECT inquire_at FROM vendors WHERE id = $1", vendor["id"])
+    assert row is not None
+    await rows.record(unit, vendor["id"], found, cause, now)
+    if row["inquire_at"] != vendor["inquire_at"]:
+        await unit.execute("UPDATE vendors SET inquire_at = $2 WHERE id = $1", vendor["id"], now)
 
 
 async def _reject(unit: Unit, vendor_id: str, reason: str, cause: Cause, now: datetime) -> None:

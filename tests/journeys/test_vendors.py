@@ -121,6 +121,16 @@ def test_with_every_webhook_lost_the_vendor_is_asked_about_all_the_same(town: To
     assert payment["status"] == "CAPTURED"
 
 
+def test_a_vendor_of_whom_all_is_known_is_not_asked_about_again_at_once(town: Town, shop: Shop) -> None:
+    vendor = active(shop)
+    town.settle()
+    path = f"/v1/accounts/{vendor['token']}"
+    asked = len(town.calls("GET", path))
+    until = clock.now() + timedelta(seconds=5)  # the worker looks around every two
+    eventually(clock.now, lambda now: now > until)
+    assert len(town.calls("GET", path)) <= asked + 1
+
+
 def sold_quietly(town: Town, shop: Shop, vendor: Any) -> Any:
     """A sale that reconciliation alone learns of."""
     fund(town, "EUR")
