@@ -97,17 +97,10 @@ async def _locked(unit: Unit, evidence: SubscriptionEvidence) -> Row:
         ("session", (evidence.gateway, evidence.session_token)),
     ):
         if args[-1] is not None and (row := await lock(unit, by, *args)):
-            return row | {"price_token": await _price_token(unit, row["price_id"])}
+            return row
     if evidence.subscription_id is not None:
         raise NotYetKnown("The subscription is not recorded yet.")
     raise Foreign("No subscription of ours has these tokens.")
-
-
-async def _price_token(unit: Unit, price_id: str) -> str | None:
-    price = await unit.fetch_one("SELECT token FROM plan_prices WHERE id = $1", price_id)
-    assert price is not None
-    token: str | None = price["token"]
-    return token
 
 
 async def _take_price(unit: Unit, row: Row, change: Change) -> None:

@@ -20,7 +20,8 @@ _LOCK = """
 SELECT s.id, s.merchant_id, s.customer_id, s.plan_id, s.price_id, s.quantity, s.status, s.gateway, s.livemode,
        s.session_token, s.checkout_url, s.expires_at, s.token, s.item_token, s.period_start, s.period_end, s.trial_end,
        s.cancel_at_period_end, s.cancel_at, s.paused_until, s.canceled_at, s.ended_at, s.told_at, s.trial_told_at,
-       s.asked_at, s.inquire_at, s.version, s.created_at
+       s.asked_at, s.inquire_at, s.version, s.created_at,
+       (SELECT v.token FROM plan_prices v WHERE v.id = s.price_id) AS price_token
   FROM subscriptions s WHERE {} FOR UPDATE
 """
 _BY = {
@@ -43,7 +44,7 @@ class Writing:
 
 async def lock(unit: Unit, by: str, *args: object) -> Row | None:
     """The subscription, locked: by its `id`, by the PSP's `token`, by the hosted page's `session` or by the
-    PSP's token of an `invoice`.
+    PSP's token of an `invoice`; with the PSP's `price_token` of its version of the plan's terms.
 
     Nothing is joined: a row that was waited for is matched anew, with the joined rows of before, and may be lost.
     """
