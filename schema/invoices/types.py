@@ -64,8 +64,10 @@ class Invoice(Node):
     status: InvoiceStatus = strawberry.field(description="Where it stands.")
     reason: InvoiceReason = strawberry.field(description="Why there is one.")
     lines: list[InvoiceLine] = strawberry.field(description="Its rows, as they were when it was issued.")
-    subtotal: Money = strawberry.field(description="The sum of its rows before taxes; below 0 for a credit.")
-    tax: Money = strawberry.field(description="The taxes, as the PSP gives them.")
+    subtotal: Money = strawberry.field(
+        description="The sum of its rows, before taxes that are not within prices; below 0 for a credit."
+    )
+    tax: Money = strawberry.field(description="The taxes, as the PSP gives them; `total` includes them.")
     total: Money = strawberry.field(description="What it comes to; below 0 for a credit, which is kept as a balance.")
     amount_due: Money = strawberry.field(description="What was to be collected: the total less what a balance paid.")
     amount_paid: Money = strawberry.field(description="What has been collected.")

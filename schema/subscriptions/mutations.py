@@ -83,7 +83,9 @@ class SubscriptionPayload:
 @strawberry.type(description="What a change would be invoiced with.")
 class SubscriptionPreview:
     lines: list[InvoiceLine] = strawberry.field(description="The rows of the invoice, with what is given back.")
-    subtotal: Money = strawberry.field(description="The sum of the rows before taxes; below 0 for a credit.")
+    subtotal: Money = strawberry.field(
+        description="The sum of the rows, before taxes that are not within prices; below 0 for a credit."
+    )
     tax: Money = strawberry.field(description="The taxes, as the PSP gives them.")
     total: Money = strawberry.field(description="What it comes to; below 0 for a credit, which is kept as a balance.")
     amount_due: Money = strawberry.field(description="What would be collected.")
