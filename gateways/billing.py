@@ -193,7 +193,6 @@ class SubscriptionRequest:
     subscription_id: str
     customer_token: str
     plan_name: str
-    product_token: str
     price_token: str
     quantity: int
     currency: str

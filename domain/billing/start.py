@@ -144,7 +144,7 @@ async def _request(
     tokens: Tokens, wanted: Wanted, price_id: str, customer_token: str, method_token: str | None, now: datetime
 ) -> SubscriptionRequest:
     row = await reading.fetch_one(
-        """SELECT p.name, p.product_token, v.token, v.currency, v.trial_days, v.setup_fee_minor
+        """SELECT p.name, v.token, v.currency, v.trial_days, v.setup_fee_minor
              FROM plan_prices v JOIN plans p ON p.id = v.plan_id WHERE v.id = $1""",
         price_id,
     )
@@ -155,7 +155,6 @@ async def _request(
         subscription_id=subscription_id,
         customer_token=customer_token,
         plan_name=row["name"],
-        product_token=row["product_token"],
         price_token=row["token"],
         quantity=wanted.quantity,
         currency=row["currency"],
