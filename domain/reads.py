@@ -28,7 +28,8 @@ _COLUMNS: Mapping[str, str] = {
     " ended_at, last_error, metadata, version, created_at, updated_at",
     "invoices": "id, subscription_id, customer_id, number, status, reason, currency, subtotal_minor, tax_minor,"
     " total_minor, due_minor, paid_minor, balance_before_minor, balance_after_minor, lines, period_start, period_end,"
-    " attempts, next_attempt_at, requires_action, payment_url, order_id, issued_at, paid_at",
+    " attempts, next_attempt_at, requires_action, payment_url, order_id, issued_at, paid_at,"
+    " (SELECT s.status FROM subscriptions s WHERE s.id = invoices.subscription_id) AS subscription_status",
     "entitlements": "id, customer_id, feature, quantity, since, updated_at",
     "refunds": "id, payment_id, status, reason, explanation, currency, amount_minor, failure_code, created_at,"
     " updated_at",

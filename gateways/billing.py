@@ -107,7 +107,7 @@ class InvoiceEvidence:
     """What a PSP says about an invoice, in minor units of its currency.
 
     `period_start` and `period_end` are those of what recurs on it. `attempts` only grows. `payments` None: this message
-    does not tell them. `issued_at` is the PSP's time.
+    does not tell them. `whole`: it tells all of its `lines`. `issued_at` is the PSP's time.
     """
 
     gateway: str
@@ -128,6 +128,7 @@ class InvoiceEvidence:
     balance_before_minor: int
     balance_after_minor: int
     lines: tuple[InvoiceLine, ...]
+    whole: bool
     period_start: datetime
     period_end: datetime
     attempts: int

@@ -171,8 +171,15 @@ SUBSCRIPTIONS: Mapping[SubscriptionStatus, SubscriptionWords] = {
 }
 
 
+_STUCK = SubscriptionWords(
+    "ended", "A payment did not go through", "Nothing can be paid here any more: please write to the seller.", True
+)
+
+
 def subscription(shown: Subscribed) -> SubscriptionWords:
     """The title and the sentence for how the subscription stands."""
+    if shown.status is SubscriptionStatus.UNPAID and shown.payment_url is None:
+        return _STUCK
     given_up = shown.status is SubscriptionStatus.PAST_DUE and shown.next_attempt_at is None
     return SUBSCRIPTIONS[SubscriptionStatus.UNPAID if given_up else shown.status]
 

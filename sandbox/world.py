@@ -129,9 +129,15 @@ class Call:
         self.store.run("DELETE FROM due WHERE subject = ? AND job = ?", subject, job)
 
 
+SHOWN_LINES = 10
+
+
 def public(document: Json) -> Json:
-    """A deep copy without what only the sandbox knows."""
-    return copy.deepcopy({key: value for key, value in document.items() if key != "_"})
+    """A deep copy without what only the sandbox knows; an invoice shows the first ten of its lines."""
+    shown = copy.deepcopy({key: value for key, value in document.items() if key != "_"})
+    if "lines" in shown and len(shown["lines"]["data"]) > SHOWN_LINES:
+        shown["lines"] |= {"data": shown["lines"]["data"][:SHOWN_LINES], "has_more": True}
+    return shown
 
 
 def blank_list(url: str) -> Json:

@@ -82,16 +82,25 @@ async def _request(
     gateways: Gateways, merchant_id: str, row: Row, target: Target, now: datetime
 ) -> ChangeRequest | None:
     """None: it has that plan and quantity already."""
-    present = await reading.fetch_one("SELECT per_seat, currency FROM plan_prices WHERE id = $1", row["price_id"])
+    present = await reading.fetch_one(
+        """SELECT per_seat, currency, amount_minor, interval, interval_count,
+                  EXISTS (SELECT 1 FROM invoices WHERE subscription_id = $2 AND status = 'void' AND period_end > $3)
+                    AS is_free
+             FROM plan_prices WHERE id = $1""",
+        row["price_id"],
+        row["id"],
+        row["period_start"],
+    )
     assert present is not None
-    plan = await usable_plan(merchant_id, target.plan_id) if target.plan_id else present
+    plan = await usable_plan(merchant_id, target.plan_id) if target.plan_id is not None else present
     quantity = row["quantity"] if target.quantity is None else target.quantity
     findings = Findings()
-    check_quantity(findings, plan, quantity)
+    check_quantity(findings, plan, quantity, gateways[row["gateway"]].capabilities)
     message = f"The subscription is in {present['currency']}, the plan in {plan['currency']}: begin another one."
     findings.unless(plan["currency"] == present["currency"], "CURRENCY_MISMATCH", message, "planId")
+    _check_proration(findings, target, present, plan)
     findings.refuse_if_any()
-    price_id = await register.newest(gateways, target.plan_id, now=now) if target.plan_id else row["price_id"]
+    price_id = row["price_id"] if target.plan_id is None else await register.newest(gateways, target.plan_id, now=now)
     if (price_id, quantity) == (row["price_id"], row["quantity"]):
         return None
     price = await reading.fetch_one("SELECT token FROM plan_prices WHERE id = $1", price_id)
@@ -104,3 +113,13 @@ async def _request(
         proration=target.proration.value,
         at=target.at,
     )
+
+
+def _check_proration(findings: Findings, target: Target, present: Row, plan: Row) -> None:
+    """What the PSP does at once whatever it is told, and what would give back what nobody paid."""
+    same = all(plan[name] == present[name] for name in ("interval", "interval_count"))
+    message = "Another interval begins a new period at once, which is paid at once: take the proration NOW."
+    findings.unless(same or target.proration is Proration.NOW, "INVALID", message, "proration")
+    message = "Nobody pays for the running period, so a part of it cannot be credited: take the proration NONE."
+    free = bool(present["is_free"]) and target.proration is not Proration.NONE
+    findings.unless(not free, "SUBSCRIPTION_UNPAID", message, "proration")

@@ -10,7 +10,7 @@ from domain.billing import ask
 from domain.checkout.places import Places, check_places
 from domain.checkout.requests import SESSION_LIFE
 from domain.events import Cause, NewEvent
-from domain.order_input import MAX_QUANTITY, NewCustomer, check_customer, check_metadata
+from domain.order_input import NewCustomer, check_customer, check_metadata
 from domain.payments.ask import NOTHING_MADE
 from domain.plans import register
 from domain.plans.manage import PlanArchived, PlanNotFound
@@ -18,6 +18,7 @@ from domain.refusals import Fault, Findings, Refusal
 from domain.subscriptions.cadence import SETTLING
 from domain.tokens import Tokens
 from gateways.billing import SubscriptionRequest
+from gateways.capabilities import Capabilities
 from gateways.registry import Gateways
 from kit import ids
 from kit.database import reading
@@ -26,6 +27,8 @@ from kit.database.unit import Unit, unit_of_work
 from models import SubscriptionStatus
 
 MUTATION = "subscriptionStart"
+_MOST_SEATS = 999_999
+"""The PSP's limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,7 @@ async def _begin(gateways: Gateways, tokens: Tokens, wanted: Wanted, now: dateti
     findings = Findings()
     metadata = check_metadata(findings, wanted.metadata)
     plan = await usable_plan(wanted.merchant_id, wanted.plan_id)
-    check_quantity(findings, plan, wanted.quantity)
+    check_quantity(findings, plan, wanted.quantity, gateways.default.capabilities)
     email, name = check_customer(findings, wanted.customer)
     findings.unless(
         (wanted.customer_id is None) != (email is None),
@@ -116,7 +119,7 @@ async def _begin(gateways: Gateways, tokens: Tokens, wanted: Wanted, now: dateti
 async def usable_plan(merchant_id: str, plan_id: str) -> dict[str, Any]:
     """A plan that can be subscribed to, with its newest terms; raises PlanNotFound or PlanArchived."""
     row = await reading.fetch_one(
-        """SELECT p.id, p.archived_at, v.per_seat, v.currency
+        """SELECT p.id, p.archived_at, v.per_seat, v.currency, v.amount_minor, v.interval, v.interval_count
              FROM plans p JOIN plan_prices v ON v.plan_id = p.id
             WHERE p.id = $1 AND p.merchant_id = $2 ORDER BY v.number DESC LIMIT 1""",
         plan_id,
@@ -129,11 +132,17 @@ async def usable_plan(merchant_id: str, plan_id: str) -> dict[str, Any]:
     return row
 
 
-def check_quantity(findings: Findings, plan: dict[str, Any], quantity: int) -> None:
-    message = f"The quantity must be 1 to {MAX_QUANTITY}."
-    good = findings.unless(1 <= quantity <= MAX_QUANTITY, "INVALID_QUANTITY", message, "quantity")
+def check_quantity(findings: Findings, plan: dict[str, Any], quantity: int, capabilities: Capabilities) -> None:
+    message = f"The quantity must be 1 to {_MOST_SEATS}."
+    if not findings.unless(1 <= quantity <= _MOST_SEATS, "INVALID_QUANTITY", message, "quantity"):
+        return
     message = "The plan is not sold by the seat: its quantity is 1."
-    findings.unless(not good or quantity == 1 or bool(plan["per_seat"]), "INVALID_QUANTITY", message, "quantity")
+    findings.unless(quantity == 1 or bool(plan["per_seat"]), "INVALID_QUANTITY", message, "quantity")
+    most = capabilities.maximums[plan["currency"]]
+    message = (
+        f"A period of so many would cost more than the PSP charges at once: {most} {plan['currency']} minor units."
+    )
+    findings.unless(plan["amount_minor"] * quantity <= most, "INVALID_QUANTITY", message, "quantity")
 
 
 async def _known(merchant_id: str, email: str, name: str | None, now: datetime) -> str:

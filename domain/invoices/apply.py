@@ -40,7 +40,10 @@ async def apply(unit: Unit, evidence: InvoiceEvidence, *, cause: Cause, now: dat
     writing = Writing(news=list(_told(invoice, change, evidence.occurred_at)))
     for payment in evidence.payments or ():
         await collect(unit, subscription, invoice, payment, cause=cause, now=now)
-    await _plan(unit, subscription, invoice, writing, now, all_told=evidence.payments is not None)
+    if not evidence.whole and len(invoice["lines"]) <= len(evidence.lines):
+        writing.columns["inquire_at"] = now + cadence.SETTLING
+    else:
+        await _plan(unit, subscription, invoice, writing, now, all_told=evidence.payments is not None)
     await write(unit, subscription, writing, cause, now)
 
 

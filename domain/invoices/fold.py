@@ -20,7 +20,8 @@ class Change:
 
 
 def fold(state: State, evidence: InvoiceEvidence) -> Change:
-    """What the evidence changes of an invoice; what is written on it stays as it was when it was issued.
+    """What the evidence changes of an invoice; what is written on it stays as it was when it was issued, but for rows
+    that were not told yet.
 
     Its end is told once, tries are counted upwards, and money does not go away.
     """
@@ -32,6 +33,8 @@ def fold(state: State, evidence: InvoiceEvidence) -> Change:
         change.columns["paid_minor"] = evidence.paid_minor
     if evidence.paid_at and state["paid_at"] is None:
         change.columns["paid_at"] = evidence.paid_at
+    if len(evidence.lines) > len(state["lines"]):
+        change.columns["lines"] = [line.to_json() for line in evidence.lines]
     _fold_tries(state, evidence, change)
     return change
 

@@ -8,7 +8,7 @@ from gateways.billing import InvoiceEvidence
 from kit import ids
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit
-from models import InvoiceReason, InvoiceStatus
+from models import SUBSCRIPTION_ENDED, InvoiceReason, InvoiceStatus, SubscriptionStatus
 
 _TIMES = ("period_start", "period_end", "next_attempt_at", "issued_at", "paid_at")
 _TOLD = (
@@ -73,6 +73,11 @@ async def update(unit: Unit, invoice_id: str, columns: Mapping[str, Any], now: d
     changed = {**columns, "updated_at": now}
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(changed, 2))
     await unit.execute(f"UPDATE invoices SET {changes} WHERE id = $1", invoice_id, *changed.values())  # noqa: S608
+
+
+def is_payable(status: InvoiceStatus, subscription: SubscriptionStatus) -> bool:
+    """Whether its customer can pay it; nobody is asked for it once the subscription has ended."""
+    return status in (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE) and subscription not in SUBSCRIPTION_ENDED
 
 
 async def is_owing(unit: Unit, subscription_id: str) -> bool:

@@ -142,19 +142,19 @@ async def update_plan(
         found.refuse_if_any()
         if wanted != terms:
             await register.add_version(unit, plan_id, number + 1, wanted, now)
-        await unit.execute(
-            """UPDATE plans SET name = COALESCE($2, name), description = COALESCE($3, description), updated_at = $4
-                WHERE id = $1""",
-            plan_id,
-            name,
-            description,
-            now,
-        )
         token: str | None = plan["product_token"]
         return token
 
     product_token = await unit_of_work(work)
     await register.newest(gateways, plan_id, now=now)
+    await reading.execute(
+        """UPDATE plans SET name = COALESCE($2, name), description = COALESCE($3, description), updated_at = $4
+            WHERE id = $1""",
+        plan_id,
+        name,
+        description,
+        now,
+    )
     if product_token and (name or description):
         await _rename(gateways, plan_id, product_token)
 

@@ -8,6 +8,7 @@ from domain.catalog import Amount, check_amount
 from domain.refusals import Findings
 from gateways.capabilities import Capabilities
 from kit.database.reading import decode_json
+from kit.money import MAX_MINOR
 from models import Interval
 
 MAX_FEATURES = 20
@@ -64,6 +65,11 @@ def check(findings: Findings, terms: Terms, capabilities: Capabilities) -> Terms
     for name, amount_minor in (("amount", terms.amount_minor), ("setupFee", terms.setup_fee_minor)):
         message = f"The PSP charges {terms.currency} in steps of {step} minor units."
         findings.unless(amount_minor % step == 0, "INVALID_AMOUNT", message, name, "amountMinor")
+        largest = capabilities.maximums.get(terms.currency, amount_minor)
+        message = f"The PSP charges at most {largest} minor units of {terms.currency} at once."
+        findings.unless(
+            amount_minor <= largest or amount_minor > MAX_MINOR, "INVALID_AMOUNT", message, name, "amountMinor"
+        )
     most = _MOST[terms.interval]
     message = f"A period is 1 to {most} {terms.interval.value}s, three years at most."
     findings.unless(1 <= terms.interval_count <= most, "INVALID", message, "intervalCount")

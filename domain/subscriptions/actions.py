@@ -42,7 +42,7 @@ def _begun(state: SubscriptionState) -> Refusal | None:
 
 
 def _owed(state: SubscriptionState) -> Refusal | None:
-    """What was never paid is not to be credited."""
+    """What was never paid is not to be credited, and is collected also while no more is charged."""
     if state.status is SubscriptionStatus.UNPAID:
         message = "The PSP has given up collecting for it. Pay its open invoice (nextAction) first; cancel it and begin"
         return _no("SUBSCRIPTION_UNPAID", f"{message} anew if it stays unpaid.")
@@ -64,9 +64,7 @@ def _cancel(state: SubscriptionState) -> Refusal | None:
 def _pause(state: SubscriptionState) -> Refusal | None:
     if state.status is SubscriptionStatus.PAUSED:
         return _no("SUBSCRIPTION_PAUSED", "It is paused already.")
-    if state.status is SubscriptionStatus.UNPAID:
-        return _owed(state)
-    return _begun(state)
+    return _begun(state) or _owed(state)
 
 
 def _resume(state: SubscriptionState) -> Refusal | None:

@@ -120,7 +120,8 @@ class StripeBilling:
         facts = invoice.to_dict()
         if facts["lines"]["has_more"]:
             lines = await self._client.v1.invoices.line_items.list_async(invoice.id, {"limit": _PAGE})
-            facts["lines"] = {"data": [line.to_dict() async for line in lines.auto_paging_iter()]}
+            found = [line.to_dict() async for line in lines.auto_paging_iter()]
+            facts["lines"] = {"data": found, "has_more": False}
         return evidence.of_invoice(facts)
 
     async def expire_page(self, session_token: str) -> SubscriptionReport:
@@ -140,7 +141,7 @@ class StripeBilling:
         if at_period_end:
             return await self._update(token, {"cancel_at_period_end": True}, idempotency_key)
         with contextlib.suppress(Refused), translated():  # it has ended: the inquiry tells how
-            await self._client.v1.subscriptions.cancel_async(token)
+            await self._client.v1.subscriptions.cancel_async(token, {"invoice_now": True})
         return await self.inquire(token=token, session_token=None)
 
     async def pause(self, token: str, *, until: datetime | None, idempotency_key: str) -> SubscriptionReport:

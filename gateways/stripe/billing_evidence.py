@@ -87,8 +87,8 @@ def of_invoice(invoice: Object, **more: Any) -> InvoiceEvidence | None:
     details = (invoice.get("parent") or {}).get("subscription_details")
     if invoice["status"] in (None, "draft") or not details:
         return None
-    currency, lines = invoice["currency"], lines_of(invoice)
-    period_start, period_end = _period(invoice)
+    currency, lines, recurring = invoice["currency"], lines_of(invoice), _recurring(invoice)
+    period_start, period_end = _period(recurring or {"start": invoice["period_start"], "end": invoice["period_end"]})
     transitions = invoice["status_transitions"]
     return InvoiceEvidence(
         **{
@@ -99,13 +99,14 @@ def of_invoice(invoice: Object, **more: Any) -> InvoiceEvidence | None:
             "subscription_id": _ours(details),
             "number": invoice["number"],
             "standing": InvoiceStanding(invoice["status"]),
-            "reason": _REASONS.get(invoice["billing_reason"] or "", "other"),
+            "reason": _REASONS.get(invoice["billing_reason"] or "", "other") if recurring else "change",
             "currency": currency.upper(),
             **_amounts(invoice),
             "balance_after_minor": signed(invoice["ending_balance"] or 0, currency),
             "paid_minor": signed(invoice["amount_paid"], currency),
             "balance_before_minor": signed(invoice["starting_balance"] or 0, currency),
             "lines": lines,
+            "whole": not invoice["lines"]["has_more"],
             "period_start": period_start,
             "period_end": period_end,
             "attempts": invoice["attempt_count"],
@@ -132,10 +133,12 @@ def _amounts(invoice: Object) -> dict[str, int]:
 
 def preview_of(invoice: Object) -> ChangePreview:
     """What an invoice that is only computed says."""
-    lines = lines_of(invoice)
-    prorated = [line.period_start for line in lines if line.proration]
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
     return ChangePreview(
-        currency=invoice["currency"].upper(), lines=lines, at=min(prorated, default=None), **_amounts(invoice)
+        currency=invoice["currency"].upper(),
+        lines=lines_of(invoice),
+        at=moment(details.get("subscription_proration_date")),
+        **_amounts(invoice),
     )
 
 
@@ -163,15 +166,19 @@ def _is_proration(line: Object) -> bool:
     return bool(details.get("proration"))
 
 
-def _period(invoice: Object) -> tuple[datetime, datetime]:
-    """That of what recurs: the invoice's own tells when its items were gathered."""
-    recurring = (
+def _recurring(invoice: Object) -> Object | None:
+    """The period that it is for; the invoice's own tells when its items were gathered. None: it is for no period, and
+    only settles changes, as the one does that comes when a subscription ends."""
+    found = (
         line["period"]
         for line in invoice["lines"]["data"]
         if (line.get("parent") or {}).get("type") == "subscription_item_details" and not _is_proration(line)
     )
-    found = next(recurring, {"start": invoice["period_start"], "end": invoice["period_end"]})
-    return datetime.fromtimestamp(found["start"], UTC), datetime.fromtimestamp(found["end"], UTC)
+    return next(found, None)
+
+
+def _period(told: Object) -> tuple[datetime, datetime]:
+    return datetime.fromtimestamp(told["start"], UTC), datetime.fromtimestamp(told["end"], UTC)
 
 
 def _payments(invoice: Object) -> tuple[InvoicePayment, ...] | None:

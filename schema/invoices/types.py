@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry.types import Info
 
+from domain.invoices.rows import is_payable
 from domain.reads import Row
 from gateways.billing import InvoiceLine as Line
 from kit.database.reading import decode_json, decode_time
@@ -84,7 +85,8 @@ class Invoice(Node):
     issued_at: datetime = strawberry.field(description="When it was made final, by the PSP's clock.")
     paid_at: datetime | None = strawberry.field(description="When it was paid, by the PSP's clock; null until then.")
     payment_url: str | None = strawberry.field(
-        description="Where the customer pays or confirms it; null unless it is OPEN."
+        description="Where the customer pays or confirms it; null unless it is OPEN or UNCOLLECTIBLE, and once the"
+        " subscription has ended."
     )
     subscription_id: strawberry.ID = strawberry.field(description="The subscription that it is of.")
     order_id: strawberry.Private[str | None]
@@ -108,7 +110,7 @@ class Invoice(Node):
             reason=InvoiceReason(row["reason"]),
             lines=[InvoiceLine.of(Line.from_json(line), currency) for line in decode_json(row["lines"])],
             attempt_count=row["attempts"],
-            payment_url=row["payment_url"] if status is InvoiceStatus.OPEN else None,
+            payment_url=row["payment_url"] if is_payable(status, row["subscription_status"]) else None,
             subscription_id=row["subscription_id"],
             order_id=row["order_id"],
             **amounts,

@@ -16,8 +16,8 @@ show(
     Proration,
     "When a change within a period is accounted for: what is left of the old, and of the new.",
     NOW="By an invoice of its own, collected at once. A credit is kept as the customer's balance.",
-    NEXT_INVOICE="With the next invoice.",
-    NONE="Not at all: the new price holds from the next period on.",
+    NEXT_INVOICE="With the next invoice, or a last one when the subscription ends. Not for another interval.",
+    NONE="Not at all: the new price holds from the next period on. Not for another interval.",
 )
 
 

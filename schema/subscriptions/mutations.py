@@ -82,7 +82,9 @@ class SubscriptionPayload:
 
 @strawberry.type(description="What a change would be invoiced with.")
 class SubscriptionPreview:
-    lines: list[InvoiceLine] = strawberry.field(description="The rows of the invoice, with what is given back.")
+    lines: list[InvoiceLine] = strawberry.field(
+        description="The rows of the invoice, with what is given back; the first ten of very many."
+    )
     subtotal: Money = strawberry.field(
         description="The sum of the rows, before taxes that are not within prices; below 0 for a credit."
     )
@@ -263,7 +265,7 @@ def _wanted(context: Context, input: SubscriptionStartInput) -> start.Wanted:
 
 def _target(input: SubscriptionChangePreviewInput | SubscriptionChangeInput) -> Target:
     return Target(
-        plan_id=checked_id(input.plan_id, "plan", "a plan", "planId") if input.plan_id else None,
+        plan_id=None if input.plan_id is None else checked_id(input.plan_id, "plan", "a plan", "planId"),
         quantity=input.quantity,
         proration=input.proration,
         at=input.proration_date,

@@ -11,7 +11,7 @@ from domain.reads import Condition, Row
 from domain.subscriptions.actions import SubscriptionAction, SubscriptionState, refusal
 from kit import clock
 from kit.database.reading import decode_json, decode_time
-from models import SUBSCRIPTION_ENDED, InvoiceStatus, Scope, SubscriptionStatus
+from models import SUBSCRIPTION_ENDED, Scope, SubscriptionStatus
 from schema.arguments import After, First
 from schema.enums import show
 from schema.events.types import Event
@@ -134,7 +134,7 @@ class Subscription(Node):
         " and once it has ended."
     )
     async def next_action(self, info: Info) -> NextAction | None:
-        if not (unpaid := [row for row in await self._owed(info) if row["status"] == InvoiceStatus.OPEN]):
+        if not (unpaid := await self._owed(info)):
             return None
         return NextAction(type="confirm" if unpaid[-1]["requires_action"] else "pay", url=unpaid[-1]["payment_url"])
 

@@ -14,7 +14,7 @@ import httpx
 from tests.docs.pages import REPO, Block, Page
 from tests.town import free_port
 
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 _OURS = (
     "STRIPE_",
     "DATABASE_",

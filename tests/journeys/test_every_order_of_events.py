@@ -77,6 +77,7 @@ def retold(events: list[dict[str, Any]], old: dict[str, str], number: int) -> li
 async def open_payment(town: Town, shop: Shop) -> dict[str, Any]:
     now = clock.now()
     order_id = await orders.create_order(
+        town.house.gateways,
         merchant_id=shop.merchant_id,
         currency="EUR",
         items=[NewItem(quantity=1, name="Thing", unit_amount=Amount(10000, "EUR"))],

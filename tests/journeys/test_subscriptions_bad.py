@@ -18,6 +18,10 @@ BAD_PLANS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "a card number in the description": ({"description": "4242 4242 4242 4242"}, [("CARD_NUMBER", "description")]),
     "a price of nothing": ({"amount": {**EUR, "amountMinor": 0}}, [("INVALID_AMOUNT", "amount.amountMinor")]),
     "a price below nothing": ({"amount": {**EUR, "amountMinor": -1}}, [("INVALID_AMOUNT", "amount.amountMinor")]),
+    "a price above what the PSP charges": (
+        {"amount": {**EUR, "amountMinor": 100_000_000}},
+        [("INVALID_AMOUNT", "amount.amountMinor")],
+    ),
     "a price above all": ({"amount": {**EUR, "amountMinor": 2**53}}, [("INVALID_AMOUNT", "amount.amountMinor")]),
     "no such currency": ({"amount": {**EUR, "currency": "XXX"}}, [("UNKNOWN_CURRENCY", "amount.currency")]),
     "what the PSP cannot charge": (
@@ -98,14 +102,33 @@ def test_the_psp_does_not_answer_and_the_same_call_makes_the_plan_once(town: Tow
     assert subscribing.start(shop, made["id"])["checkoutUrl"]
 
 
+def test_terms_that_the_psp_refuses_leave_the_plan_as_it_was(town: Town, shop: Shop) -> None:
+    plan = subscribing.plan(shop, 1000)
+    town.sandbox("POST", "/faults", kind="status", status=400, method="POST", path="/v1/prices", next=9)
+    given = {"planId": plan["id"], "name": "Dearer", "amount": {"amountMinor": 1200, "currency": "EUR"}}
+    refused = shop.ask(subscribing.PLAN_UPDATE, input=given)["planUpdate"]
+    assert told(refused) == [("GATEWAY_REFUSED", "")]
+    town.sandbox("DELETE", "/faults")
+    read = "query ($id: ID!) { plan(id: $id) { name versions { number } } }"
+    assert shop.ask(read, id=plan["id"])["plan"] == {"name": plan["name"], "versions": [{"number": 1}]}
+
+
+def test_seats_that_cost_more_than_can_be_charged_are_refused(town: Town, shop: Shop) -> None:
+    plan = subscribing.plan(shop, 1_000_000, perSeat=True)
+    start = {"planId": plan["id"], "customer": {"email": "ada@example.com"}}
+    assert told(act(shop, "subscriptionStart", **start, quantity=100)) == [("INVALID_QUANTITY", "quantity")]
+    assert told(act(shop, "subscriptionStart", **start, quantity=99)) == []
+
+
 BAD_STARTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "nobody": ({"customer": None}, [("REQUIRED", "customer")]),
     "no address": ({"customer": {"email": "x"}}, [("INVALID_EMAIL", "customer.email")]),
     "no seat": ({"quantity": 0}, [("INVALID_QUANTITY", "quantity")]),
     "seats below nothing": ({"quantity": -3}, [("INVALID_QUANTITY", "quantity")]),
     "seats of what has none": ({"quantity": 2}, [("INVALID_QUANTITY", "quantity")]),
-    "too many seats": ({"quantity": 1_000_001}, [("INVALID_QUANTITY", "quantity")]),
+    "too many seats": ({"quantity": 1_000_000}, [("INVALID_QUANTITY", "quantity")]),
     "another's page to return to": ({"returnUrl": "https://evil.example/"}, [("RETURN_URL_NOT_ALLOWED", "returnUrl")]),
+    "no plan": ({"planId": ""}, [("INVALID_ID", "planId")]),
     "no plan's id": ({"planId": "plan_1"}, [("INVALID_ID", "planId")]),
     "a price's id": ({"planId": "price_01m7zg8wz8eg1re1p3p3zad5wn"}, [("INVALID_ID", "planId")]),
     "no such plan": ({"planId": "plan_01m7zg8wz8eg1re1p3p3zad5wn"}, [("NOT_FOUND", "planId")]),

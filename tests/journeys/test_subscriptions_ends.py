@@ -83,7 +83,8 @@ def test_an_invoice_that_was_given_up_is_not_credited_while_its_period_runs(town
     forgiven = eventually(
         lambda: settled(shop, active["id"], "ACTIVE"), lambda found: found["invoices"][1]["status"] == "UNCOLLECTIBLE"
     )
-    assert forgiven["nextAction"] is None
+    assert forgiven["nextAction"] == {"type": "pay", "url": forgiven["invoices"][1]["paymentUrl"]}
+    assert "Pay now" in town.http.get(forgiven["pageUrl"]).text
     assert_unchangeable(shop, forgiven, cheaper)
     subscribing.decline(shop, active, None)
     advance(shop, active, renew=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.store import Json
-from sandbox.stripe import customers, events, ids, intent_form, payments
+from sandbox.stripe import customers, events, ids, intent_form, payments, tender
 from sandbox.stripe.billing import clocks, dunning, invoices, standing
 from sandbox.stripe.following import follow
 from sandbox.world import Call
@@ -67,14 +67,16 @@ def intent_of(call: Call, invoice: Json) -> Json | None:
 
 
 def method_for(call: Call, invoice: Json) -> Json | None:
-    """What an automatic attempt charges: the invoice's own method, the subscription's, or the customer's."""
+    """What an automatic attempt charges: the invoice's own method, the subscription's, or the customer's. One that was
+    detached meanwhile is nobody's."""
     subscription, customer = standing.of(call, invoice), call.get(invoice["customer"], "customer")
-    found = (
-        invoice["default_payment_method"]
-        or (subscription and subscription["default_payment_method"])
-        or customer["invoice_settings"]["default_payment_method"]
+    named: tuple[str | None, ...] = (
+        invoice["default_payment_method"],
+        subscription["default_payment_method"] if subscription else None,
+        customer["invoice_settings"]["default_payment_method"],
     )
-    return call.find(found, "payment_method")
+    found = (call.find(each, "payment_method") for each in named)
+    return next((method for method in found if method and method["customer"] == customer["id"]), None)
 
 
 # -- attempts --------------------------------------------------------------------------
@@ -219,7 +221,17 @@ def settle(call: Call, invoice: Json, *, counts: bool, method: str | None = None
         attempt_count=invoice["attempt_count"] + tried,
     )
     events.emit(call, "invoice.payment_succeeded", invoice)
+    _keep(call, invoice, method)
     standing.invoice_closed(call, invoice, method)
+
+
+def _keep(call: Call, invoice: Json, method: str | None) -> None:
+    """What paid is its customer's from now on, if the subscription keeps it."""
+    paid_by, subscription = call.find(method, "payment_method"), standing.of(call, invoice)
+    if paid_by and subscription and standing.keeps_methods(subscription) and paid_by["customer"] is None:
+        paid_by["_"]["spent"] = False
+        tender.set_up(call, paid_by)
+        customers.attach(call, paid_by, invoice["customer"])
 
 
 def _mark_delinquent(call: Call, invoice: Json, *, delinquent: bool) -> None:

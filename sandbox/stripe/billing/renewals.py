@@ -47,11 +47,22 @@ def renew_subscription(call: Call, subscription: Json) -> None:
     if subscription["status"] not in standing.LIVE or end > clocks.now(call, subscription):
         return
     if ends_by(subscription, end):
-        standing.end(call, subscription, "cancellation_requested")
+        _end(call, subscription, (start, end))
         return
     if subscription["status"] == "trialing" and _ends_with_trial(call, subscription):
         return
     begin_period(call, subscription, (start, end))
+
+
+def _end(call: Call, subscription: Json, last: tuple[int, int]) -> None:
+    """It ends as it was asked to; what still waits for an invoice is billed by a last one."""
+    standing.end(call, subscription, "cancellation_requested")
+    if not subscriptions.waiting(call, subscription):
+        return
+    customer, now = call.get(subscription["customer"], "customer"), clocks.now(call, subscription)
+    invoice = subscriptions.bill(call, customer, subscription, [], now=now, reason="subscription_cycle", period=last)
+    collection.finalize(call, invoice)
+    collection.advance(call, call.get(invoice["id"], "invoice"))
 
 
 def _ends_with_trial(call: Call, subscription: Json) -> bool:
@@ -127,7 +138,7 @@ def after_draft(call: Call, subscription: Json, invoice: Json) -> None:
 def end_subscription(call: Call, subscription: Json) -> None:
     """It was to end at a moment within its period."""
     if subscription["status"] in standing.LIVE and subscription["cancel_at"]:
-        standing.end(call, subscription, "cancellation_requested")
+        _end(call, subscription, subscriptions.period(subscription))
 
 
 @clocks.job

@@ -45,13 +45,18 @@ def invoice_closed(call: Call, invoice: Json, method: str | None = None) -> None
     changes: dict[str, Any] = {}
     if subscription["status"] in UNPAID and subscription["latest_invoice"] == invoice["id"]:
         changes["status"] = "trialing" if in_trial(call, subscription) else "active"
-    settings = subscription["payment_settings"] or {}
-    if method and settings.get("save_default_payment_method") == "on_subscription":
+    if method and keeps_methods(subscription):
         changes["default_payment_method"] = method
     put(call, subscription, **changes)
     for run in CLOSED:
         run(call, subscription, invoice)
     tell_session(call, subscription, invoice)
+
+
+def keeps_methods(subscription: Json) -> bool:
+    """Whether what pays it once is charged from then on."""
+    settings = subscription["payment_settings"] or {}
+    return settings.get("save_default_payment_method") == "on_subscription"
 
 
 def in_trial(call: Call, subscription: Json) -> bool:
