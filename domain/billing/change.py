@@ -82,16 +82,7 @@ async def _request(
     gateways: Gateways, merchant_id: str, row: Row, target: Target, now: datetime
 ) -> ChangeRequest | None:
     """None: it has that plan and quantity already."""
-    present = await reading.fetch_one(
-        """SELECT per_seat, currency, amount_minor, interval, interval_count,
-                  EXISTS (SELECT 1 FROM invoices WHERE subscription_id = $2 AND status = 'void' AND period_end > $3)
-                    AS is_free
-             FROM plan_prices WHERE id = $1""",
-        row["price_id"],
-        row["id"],
-        row["period_start"],
-    )
-    assert present is not None
+    present = await _present(row)
     plan = await usable_plan(merchant_id, target.plan_id) if target.plan_id is not None else present
     quantity = row["quantity"] if target.quantity is None else target.quantity
     findings = Findings()
@@ -113,6 +104,21 @@ async def _request(
         proration=target.proration.value,
         at=target.at,
     )
+
+
+async def _present(row: Row) -> Row:
+    """The terms that hold. `is_free`: nobody pays for the running period, for its invoice was voided."""
+    present = await reading.fetch_one(
+        """SELECT per_seat, currency, amount_minor, interval, interval_count,
+                  EXISTS (SELECT 1 FROM invoices WHERE subscription_id = $2 AND status = 'void' AND period_end > $3)
+                    AS is_free
+             FROM plan_prices WHERE id = $1""",
+        row["price_id"],
+        row["id"],
+        row["period_start"],
+    )
+    assert present is not None
+    return present
 
 
 def _check_proration(findings: Findings, target: Target, present: Row, plan: Row) -> None:
