@@ -321,6 +321,10 @@ class Gateway(Protocol):
         """Asks for a refund; the same refund_id gives the same refund."""
         ...
 
+    async def find_refund(self, request: RefundRequest) -> Evidence | None:
+        """What was made of a refund that was not answered; None: the PSP has none."""
+        ...
+
     async def answer_dispute(
         self, token: str, answer: Mapping[str, str], *, submit: bool, idempotency_key: str
     ) -> Evidence:

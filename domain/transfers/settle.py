@@ -1,11 +1,14 @@
 """Sends shares to their vendors and takes them back: reserve, ask with the stored key, record, until all is done."""
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from domain.events import Cause
 from domain.payments.ask import GatewayUnavailable
+from domain.psp_keys import ask_once
 from domain.transfers import record
 from domain.transfers.reserve import LEASE, reserve
 from gateways.base import AnswerStored, Declined, GatewayError, OutcomeUnknown, Refused
@@ -91,10 +94,7 @@ async def _ask(gateways: Gateways, transfer: Row, now: datetime) -> str:
         currency=transfer["currency"],
         amount_minor=transfer["amount_minor"],
     )
-    try:
-        return await connect.transfer(request)
-    except AnswerStored:
-        return _found(await connect.find_transfer(request), transfer, now)
+    return await _once(partial(connect.transfer, request), partial(connect.find_transfer, request), transfer, now)
 
 
 async def _reverse(connect: Connect, transfer: Row, row: Row, now: datetime) -> str:
@@ -104,19 +104,20 @@ async def _reverse(connect: Connect, transfer: Row, row: Row, now: datetime) -> 
         currency=transfer["currency"],
         amount_minor=transfer["amount_minor"],
     )
+    return await _once(partial(connect.reverse, request), partial(connect.find_reversal, request), transfer, now)
+
+
+async def _once(
+    ask: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str | None]], transfer: Row, now: datetime
+) -> str:
+    """The token. What the PSP failed at, and says nothing else of, may yet appear, or is given up."""
+    since = decode_time(transfer["created_at"])
     try:
-        return await connect.reverse(request)
-    except AnswerStored:
-        return _found(await connect.find_reversal(request), transfer, now)
-
-
-def _found(token: str | None, transfer: Row, now: datetime) -> str:
-    """The PSP failed and will say nothing else of this: it is there, or may yet appear, or is given up."""
-    if token is not None:
-        return token
-    if now < decode_time(transfer["created_at"]) + _REPAIR:
-        raise OutcomeUnknown("The PSP failed, and shows no transfer. We look for one for an hour.")
-    raise Refused("it failed, and did nothing.")
+        return await ask_once(ask, find, since=since, now=now)
+    except AnswerStored as error:
+        if now < since + _REPAIR:
+            raise OutcomeUnknown("The PSP failed, and shows no transfer. We look for one for an hour.") from error
+        raise Refused("it failed, and did nothing.") from error
 
 
 async def _again(share_id: str, pause: timedelta, now: datetime) -> None:
