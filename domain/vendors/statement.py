@@ -61,8 +61,8 @@ _LINES = """
 SELECT p.id, p.kind, p.payment_id, y.order_id, p.debit, p.credit, p.amount_minor, p.posted_at
   FROM postings p LEFT JOIN payments y ON y.id = p.payment_id
  WHERE p.merchant_id = $1 AND p.vendor_id = $2 AND p.currency = $3 AND p.posted_at >= $4 AND p.posted_at < $5
-   AND p.kind IN ('share_held', 'share_returned', 'share_released', 'share_reclaimed', 'payout_paid',
-                  'payout_reversed')
+   AND p.kind IN ('share_held', 'share_returned', 'share_released', 'share_reclaimed', 'share_withheld',
+                  'share_restored', 'payout_paid', 'payout_reversed')
    AND p.id > $6 AND p.id < $7 ORDER BY p.id {0} LIMIT {1}
 """
 _FIRST, _LAST = 0, 2**62
