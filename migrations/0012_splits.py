@@ -426,4 +426,9 @@ class Migration(migrations.Migration):
             "CREATE INDEX ix_postings_vendor ON postings (vendor_id, id) WHERE vendor_id IS NOT NULL",
             "DROP INDEX ix_postings_vendor",
         ),
+        ops.RunSQL(
+            "CREATE INDEX ix_postings_statement ON postings (vendor_id, currency, posted_at, id)"
+            " WHERE vendor_id IS NOT NULL",
+            "DROP INDEX ix_postings_statement",
+        ),
     ]
