@@ -139,6 +139,20 @@ def test_a_direct_payment_of_which_nobody_heard_is_charged_once(town: Town, shop
     check(shop)
 
 
+def test_a_payment_that_was_given_up_unheard_is_known_as_canceled(town: Town, shop: Shop) -> None:
+    order = shop.order()
+    authorize(shop, order, token="pm_card_threeDSecure2Required")
+    (payment,) = shop.find_order(order["id"])["payments"]
+    assert payment["status"] == "REQUIRES_ACTION"
+    lose_answers(town, "/v1/payment_intents/*/cancel")
+    town.sweep(timedelta(hours=2), only=payment["id"])
+    assert shop.find_payment(payment["id"])["status"] == "REQUIRES_ACTION"
+    wake_a_day_later(town)
+    town.sweep(DAY, only=payment["id"])
+    assert shop.find_payment(payment["id"])["status"] == "CANCELED"
+    check(shop)
+
+
 def test_a_vendor_of_whose_account_nobody_heard_has_one(town: Town, shop: Shop) -> None:
     lose_answers(town, "/v1/accounts")
     given = {"idempotencyKey": key(), "name": "Anna", "email": "anna@vendor.example", "country": "DE"}

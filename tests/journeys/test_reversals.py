@@ -102,7 +102,7 @@ def test_what_is_left_in_the_account_is_taken_back_and_the_rest_is_owed(town: To
     payment = sent(shop, anna)
     adjust(town, anna, -4000)
     after = refund(shop, payment, 10000)
-    assert moved(after) == [("MADE", 9000, False), ("FAILED", 9000, True), ("MADE", 5000, True)]
+    assert sorted(moved(after)) == [("FAILED", 9000, True), ("MADE", 5000, True), ("MADE", 9000, False)]
     assert books(after)[f"psp_vendor:{anna['id']}"] == 4000
     assert balances(shop, anna) == {"available": 4000, "negative": 4000}
     assert at_psp(town, anna) == 4000
