@@ -54,7 +54,7 @@ def sleep_a_day(town: Town, path: str, payment_id: str) -> None:
     while asked > before:  # whoever asks just now still tries again, and writes when to ask again
         rest = f"UPDATE {table} SET ask_at = $2 WHERE payment_id = $1 AND ask_at IS NOT NULL"
         town.call(reading.execute(rest, payment_id, later))
-        time.sleep(2.5)
+        time.sleep(4)
         before, asked = asked, len(town.calls("POST", path))
     wake_a_day_later(town)
 
