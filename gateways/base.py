@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gateways.billing import Billing, BillingEvidence
 from gateways.capabilities import Capabilities
-from gateways.connect import AccountHint, Connect, PayoutEvidence
+from gateways.connect import AccountHint, Connect, PayoutEvidence, TransferEvidence
 
 
 class Standing(StrEnum):
@@ -157,6 +157,7 @@ class EventKind(StrEnum):
     INVOICE_PAYMENT = "invoice_payment"
     ACCOUNT = "account"
     PAYOUT = "payout"
+    TRANSFER = "transfer"
     UNREADABLE = "unreadable"
     OTHER = "other"
 
@@ -170,7 +171,7 @@ class GatewayEvent:
     token: str
     type: str
     kind: EventKind
-    evidence: Evidence | BillingEvidence | AccountHint | PayoutEvidence | None
+    evidence: Evidence | BillingEvidence | AccountHint | PayoutEvidence | TransferEvidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +320,10 @@ class Gateway(Protocol):
 
     async def refund(self, request: RefundRequest) -> Evidence:
         """Asks for a refund; the same refund_id gives the same refund."""
+        ...
+
+    async def find_refund(self, request: RefundRequest) -> Evidence | None:
+        """What was made of a refund that was not answered; None: the PSP has none."""
         ...
 
     async def answer_dispute(

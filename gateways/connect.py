@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+INSUFFICIENT = "balance_insufficient"
+"""The code of a refusal for want of money in an account."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRequest:
@@ -97,6 +100,28 @@ class ReversalRequest:
     amount_minor: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """A part of a transfer that was taken back, in minor units. `reversal_id` is ours, None for one that was not asked
+    for here: somebody at the platform did it at the PSP."""
+
+    token: str
+    reversal_id: str | None
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferEvidence:
+    """What was taken back of a transfer so far, as far as the PSP shows it. `transfer_id` is ours, None for a transfer
+    that is none of ours."""
+
+    gateway: str
+    livemode: bool
+    token: str
+    transfer_id: str | None
+    reversals: tuple[Reversal, ...]
+
+
 class Connect(Protocol):
     """The part of a gateway that vendors are behind. Every call may raise GatewayError."""
 
@@ -137,6 +162,18 @@ class Connect(Protocol):
 
     async def find_reversal(self, request: ReversalRequest) -> str | None:
         """The token of a reversal that was not answered; None: the PSP has none."""
+        ...
+
+    async def reversed(self, transfer_token: str) -> TransferEvidence:
+        """All that was taken back of a transfer."""
+        ...
+
+    async def transfers(self, account_token: str, *, since: datetime) -> Sequence[TransferEvidence]:
+        """The transfers to the account that were made since then, newest first, with their newest reversals."""
+        ...
+
+    async def available(self, account_token: str, currency: str) -> int:
+        """What can be taken back of the account now, in minor units, in whole steps of the currency."""
         ...
 
     async def payouts(self, account_token: str, *, since: datetime) -> Sequence[PayoutEvidence]:

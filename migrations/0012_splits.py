@@ -286,6 +286,7 @@ class Migration(migrations.Migration):
                 ("owed_minor", fields.BigIntField()),
                 ("transferred_minor", fields.BigIntField()),
                 ("netted_minor", fields.BigIntField()),
+                ("withheld_minor", fields.BigIntField()),
                 ("failures", fields.IntField()),
                 ("ask_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
@@ -406,7 +407,7 @@ class Migration(migrations.Migration):
         ),
         ops.RunSQL(
             "CREATE INDEX ix_shares_unsettled ON shares (vendor_id)"
-            " WHERE owed_minor <> transferred_minor + netted_minor",
+            " WHERE owed_minor <> transferred_minor + netted_minor + withheld_minor",
             "DROP INDEX ix_shares_unsettled",
         ),
         ops.RunSQL(
@@ -424,5 +425,10 @@ class Migration(migrations.Migration):
         ops.RunSQL(
             "CREATE INDEX ix_postings_vendor ON postings (vendor_id, id) WHERE vendor_id IS NOT NULL",
             "DROP INDEX ix_postings_vendor",
+        ),
+        ops.RunSQL(
+            "CREATE INDEX ix_postings_statement ON postings (vendor_id, currency, posted_at, id)"
+            " WHERE vendor_id IS NOT NULL",
+            "DROP INDEX ix_postings_statement",
         ),
     ]

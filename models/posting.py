@@ -8,7 +8,8 @@ from tortoise.models import Model
 
 class PostingKind(StrEnum):
     """The business event that a ledger transaction tells. RETURNED gives reserved money back to the merchant,
-    REVERSED takes back from the PSP what it had counted as paid out."""
+    REVERSED takes back from the PSP what it had counted as paid out. WITHHELD is the merchant's who took it back of a
+    vendor, RESTORED the vendor's again for what is reclaimed."""
 
     CAPTURE = "capture"
     FEE = "fee"
@@ -27,6 +28,8 @@ class PostingKind(StrEnum):
     SHARE_RETURNED = "share_returned"
     SHARE_RELEASED = "share_released"
     SHARE_RECLAIMED = "share_reclaimed"
+    SHARE_WITHHELD = "share_withheld"
+    SHARE_RESTORED = "share_restored"
     TRANSFER = "transfer"
     TRANSFER_REVERSED = "transfer_reversed"
     PAYOUT = "payout"

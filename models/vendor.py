@@ -69,8 +69,9 @@ class Vendor(Model):
 
 class Share(Model):
     """What a vendor is to have of one payment, in minor units. `owed_minor` is released to it; of that
-    `transferred_minor` is at the PSP or on its way there, less what was taken back, and `netted_minor` was settled
-    with what the vendor owed: below 0, what could not be taken back. `ask_at` is when the difference is looked at."""
+    `transferred_minor` is at the PSP or on its way there, less what was taken back, `netted_minor` was settled with
+    what the vendor owed: below 0, what could not be taken back; and `withheld_minor` the merchant took back at the PSP,
+    and keeps. `ask_at` is when the difference is looked at."""
 
     id = fields.CharField(max_length=40, primary_key=True)
     merchant: fields.ForeignKeyRelation[Merchant] = fields.ForeignKeyField(
@@ -87,6 +88,7 @@ class Share(Model):
     owed_minor = fields.BigIntField()
     transferred_minor = fields.BigIntField()
     netted_minor = fields.BigIntField()
+    withheld_minor = fields.BigIntField()
     failures = fields.IntField()
     ask_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()

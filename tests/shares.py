@@ -114,6 +114,10 @@ def accounts_of(books: "Books", payment: Row) -> Counter[str]:
             amount = -transfer["amount_minor"] if transfer["reverses_id"] else transfer["amount_minor"]
             found[f"psp_vendor:{transfer['vendor_id']}"] += amount
             found["psp_receivable"] -= amount
+    for share in books.shares:
+        if share["payment_id"] == payment["id"]:
+            found[f"vendor_payable:{share['vendor_id']}"] += share["withheld_minor"]
+            found["merchant_payable"] -= share["withheld_minor"]
     return found
 
 
@@ -152,6 +156,7 @@ def _vendors(books: "Books") -> Iterator[str]:
                 balances[posting["credit"].partition(":")[0]] -= posting["amount_minor"]
         if balances["payouts"] != paid["pending"] + paid["in_transit"]:
             yield f"Vendor {vendor['id']}: {balances['payouts']} is on the way to its bank, payouts say {dict(paid)}."
-        owed = sum(share["owed_minor"] for share in books.shares if share["vendor_id"] == vendor["id"])
+        mine = [share for share in books.shares if share["vendor_id"] == vendor["id"]]
+        owed = sum(share["owed_minor"] - share["withheld_minor"] for share in mine)
         if -balances["vendor_payable"] != owed - paid["paid"]:
             yield f"Vendor {vendor['id']}: it is owed {-balances['vendor_payable']}, its shares say {owed}."

@@ -5,6 +5,7 @@ from domain.invoices import apply as invoices
 from domain.payments import apply as payments
 from domain.payouts import observe as payouts
 from domain.subscriptions import apply as subscriptions
+from domain.transfers import observe as transfers
 from domain.vendors import inquire as vendors
 from gateways.base import EventKind
 
@@ -15,4 +16,5 @@ HANDLERS: Handlers = {
     EventKind.INVOICE_PAYMENT: invoices.apply_payment,
     EventKind.ACCOUNT: vendors.take_hint,
     EventKind.PAYOUT: payouts.observe,
+    EventKind.TRANSFER: transfers.observe,
 }

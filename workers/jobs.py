@@ -18,6 +18,7 @@ from domain.payments.ask import GatewayUnavailable
 from domain.payouts import inquire as payouts
 from domain.refunds import ask as refunds
 from domain.refusals import Refusal
+from domain.transfers import inquire as reversals
 from domain.transfers import settle as transfers
 from domain.vendors import balances
 from domain.vendors import inquire as vendors
@@ -140,7 +141,7 @@ async def _settle(gateways: Gateways, share_id: str, slots: asyncio.Semaphore) -
 
 
 async def inquire_vendors(ctx: dict[str, Any]) -> None:
-    """Asks the PSP about every vendor whose time has come, and about its payouts."""
+    """Asks the PSP about every vendor whose time has come, its payouts and what was taken back of it."""
     gateways: Gateways = ctx["gateways"]
     while due := await vendors.claim_due(clock.now(), _BATCH):
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -153,6 +154,7 @@ async def _inquire_vendor(gateways: Gateways, vendor_id: str, slots: asyncio.Sem
         try:
             await vendors.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
             await payouts.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
+            await reversals.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
         except Refusal as refusal:
             _log.warning("A vendor is asked about again later: %s", refusal)
         except Exception:

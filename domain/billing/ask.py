@@ -9,6 +9,7 @@ from typing import Any
 from domain.billing.record import record
 from domain.events import Cause
 from domain.payments.ask import LEASE, NOTHING_MADE, GatewayRefused, GatewayUnavailable, NothingMade
+from domain.psp_keys import ask_once
 from domain.refusals import Fault, Refusal
 from domain.subscriptions.apply import end_unbegun
 from gateways.base import AnswerStored, Declined, GatewayError, OutcomeUnknown, Refused
@@ -87,14 +88,14 @@ async def _begun(
     billing: Billing, request: SubscriptionRequest, since: datetime, now: datetime
 ) -> SubscriptionReport | None:
     """What the PSP made of the request; None if it failed, and has nothing that anybody could pay."""
+    ask = partial(billing.subscribe, request, idempotency_key=request.subscription_id)
     try:
-        return await billing.subscribe(request, idempotency_key=request.subscription_id)
+        return await ask_once(ask, partial(billing.find, request, since=since), since=since, now=now)
     except AnswerStored:
-        found = await billing.find(request, since=since)
-        if found is None and request.method_token and now < since + _REPAIR:
+        if request.method_token and now < since + _REPAIR:
             message = "The PSP failed, and shows no subscription. We look for one for an hour."
             raise OutcomeUnknown(message) from None
-        return found
+        return None
 
 
 async def _end(subscription_id: str, code: str, message: str, cause: Cause, now: datetime) -> None:

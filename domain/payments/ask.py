@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from domain.events import Cause
 from domain.payments.apply import apply
+from domain.psp_keys import ask_once
 from domain.refusals import Fault, Refusal
 from gateways.base import (
     AnswerStored,
@@ -107,15 +109,18 @@ async def _registered(gateway: Gateway, payment: dict[str, Any], now: datetime) 
     """What the PSP made of the stored request; None if it failed, and has nothing that anybody could pay."""
     request, key = decode_json(payment["request"]), payment["idempotency_key"]
     direct, since = bool(request.get("direct")), decode_time(payment["created_at"])
+    find = partial(gateway.find, payment["id"], direct=direct, since=since)
+    ask = (
+        partial(gateway.authorize, DirectRequest.from_json(request), idempotency_key=key)
+        if direct
+        else partial(gateway.open_session, SessionRequest.from_json(request), idempotency_key=key)
+    )
     try:
-        if direct:
-            return await gateway.authorize(DirectRequest.from_json(request), idempotency_key=key)
-        return await gateway.open_session(SessionRequest.from_json(request), idempotency_key=key)
+        return await ask_once(ask, find, since=since, now=now)
     except AnswerStored:
-        found = await gateway.find(payment["id"], direct=direct, since=since)
-        if found is None and direct and now < since + _REPAIR:
+        if direct and now < since + _REPAIR:
             raise OutcomeUnknown("The PSP failed, and shows no charge. We look for one for an hour.") from None
-        return found
+        return None
 
 
 def _failure(code: str, error: Exception, now: datetime) -> Failure:

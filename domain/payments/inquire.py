@@ -8,7 +8,7 @@ from domain.events import Cause
 from domain.payments import cadence
 from domain.payments.apply import apply
 from domain.payments.ask import GatewayUnavailable, NothingMade, ask, claim
-from gateways.base import Evidence, GatewayError, PaymentTokens
+from gateways.base import Evidence, Gateway, GatewayError, PaymentTokens, Refused
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.reading import decode_time
@@ -60,12 +60,19 @@ async def _hear(gateways: Gateways, payment: dict[str, Any], cause: Cause, now: 
     tokens = PaymentTokens(session_token=session_token, intent_token=intent_token)
     try:
         if closing and session_token is None:
-            evidence = await gateway.void(intent_token, idempotency_key=f"{payment['id']}:close")
+            evidence = await _given_up(gateway, payment)
         else:
             evidence = await (gateway.expire_session(session_token) if closing else gateway.inquire(tokens))
     except GatewayError as error:
         raise GatewayUnavailable(error) from error
     await unit_of_work(lambda unit: _record(unit, payment["id"], evidence, cause, now))
+
+
+async def _given_up(gateway: Gateway, payment: dict[str, Any]) -> Evidence:
+    try:
+        return await gateway.void(payment["intent_token"], idempotency_key=f"{payment['id']}:close")
+    except Refused:  # it has ended before: the inquiry tells how
+        return await gateway.inquire(PaymentTokens(intent_token=payment["intent_token"]))
 
 
 async def _record(unit: Unit, payment_id: str, evidence: Evidence, cause: Cause, now: datetime) -> None:

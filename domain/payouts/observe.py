@@ -8,10 +8,11 @@ from domain import ledger
 from domain.events import Cause
 from domain.ledger import Entry
 from domain.payments.apply import Foreign
-from domain.vendors.rows import locked, tell
+from domain.vendors.rows import TOPIC, locked, tell
 from gateways.connect import PayoutEvidence, PayoutStanding
 from kit import ids
 from kit.database.unit import Unit
+from kit.wakeups import wake
 from models import PAYOUT_EDGES, PayoutStatus, PostingKind, advance
 
 _STATUS_OF = {standing: PayoutStatus(standing.value) for standing in PayoutStanding}
@@ -64,6 +65,9 @@ async def observe(unit: Unit, evidence: PayoutEvidence, *, cause: Cause, now: da
         "failure_code": evidence.failure_code,
     }
     await tell(unit, vendor, f"payout.{after.value}", told, cause, now)
+    if after in _RETURNED and before not in _RETURNED:  # what it owes may be taken back now
+        await unit.execute("UPDATE vendors SET inquire_at = $2 WHERE id = $1", vendor["id"], now)
+        unit.after_commit(lambda: wake(TOPIC))
 
 
 def _kinds(before: PayoutStatus | None, after: PayoutStatus) -> list[PostingKind]:

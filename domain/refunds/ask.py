@@ -2,19 +2,22 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from domain.events import Cause
 from domain.payments.apply import apply
+from domain.psp_keys import ask_once
 from domain.refunds.rows import LEASE
 from gateways.base import Evidence, GatewayError, RefundEvidence, RefundRequest, RefundStanding
 from gateways.registry import Gateways
 from kit.database import reading
+from kit.database.reading import decode_time
 from kit.database.unit import Unit, run_to_end, unit_of_work
 
 _LOOKS, _PAUSE = 100, 0.1
-_COLUMNS = """r.id, r.payment_id, r.gateway, r.reason, r.currency, r.amount_minor, r.ask_at, p.intent_token
-              FROM refunds r JOIN payments p ON p.id = r.payment_id"""
+_COLUMNS = """r.id, r.payment_id, r.gateway, r.reason, r.currency, r.amount_minor, r.ask_at, r.created_at,
+              p.intent_token FROM refunds r JOIN payments p ON p.id = r.payment_id"""
 
 
 async def ask_next(gateways: Gateways, *, cause: Cause, now: datetime) -> bool:
@@ -82,6 +85,7 @@ async def _leased(unit: Unit, row: dict[str, Any] | None, now: datetime) -> dict
 
 
 async def _ask(gateways: Gateways, row: dict[str, Any], cause: Cause, now: datetime) -> None:
+    gateway = gateways[row["gateway"]]
     request = RefundRequest(
         refund_id=row["id"],
         payment_id=row["payment_id"],
@@ -91,11 +95,12 @@ async def _ask(gateways: Gateways, row: dict[str, Any], cause: Cause, now: datet
         reason=row["reason"],
     )
     try:
-        evidence = await gateways[row["gateway"]].refund(request)
+        ask, find = partial(gateway.refund, request), partial(gateway.find_refund, request)
+        evidence = await ask_once(ask, find, since=decode_time(row["created_at"]), now=now)
     except GatewayError as error:
         if error.retry_is_safe:
             raise
-        evidence = _refused(row, error, gateways[row["gateway"]].livemode)
+        evidence = _refused(row, error, gateway.livemode)
     await unit_of_work(lambda unit: apply(unit, evidence, cause=cause, now=now))
 
 

@@ -184,7 +184,8 @@ def by_split(items: Mapping[str, int], holds: Sequence[Held]) -> Counter[str]:
 
 
 def _post(moved: Moved, payment: Row, hold: Held, before: Standing, after: Standing) -> None:
-    """The postings of a hold's change, each kind with one line for each vendor."""
+    """The postings of a hold's change, each kind with one line for each vendor; what comes into `held` before what
+    leaves it."""
     _add(
         moved,
         payment,
@@ -196,8 +197,11 @@ def _post(moved: Moved, payment: Row, hold: Held, before: Standing, after: Stand
     paid = {vendor: after.payable[vendor] - before.payable[vendor] for vendor in vendors}
     held = {vendor: after.held[vendor] - before.held[vendor] for vendor in vendors}
     shared = {vendor: held[vendor] + paid[vendor] for vendor in vendors}
+    reclaimed = {vendor: min(0, amount) for vendor, amount in paid.items()}
+    released = {vendor: max(0, amount) for vendor, amount in paid.items()}
+    _add(moved, payment, hold, reclaimed, (PostingKind.SHARE_RELEASED, PostingKind.SHARE_RECLAIMED))
     _add(moved, payment, hold, shared, (PostingKind.SHARE_HELD, PostingKind.SHARE_RETURNED))
-    _add(moved, payment, hold, paid, (PostingKind.SHARE_RELEASED, PostingKind.SHARE_RECLAIMED))
+    _add(moved, payment, hold, released, (PostingKind.SHARE_RELEASED, PostingKind.SHARE_RECLAIMED))
     moved.owed.update(paid)
 
 

@@ -143,9 +143,10 @@ async def save(unit: Unit, payment: Row, holds: Sequence[Held], now: datetime) -
 
 @cache
 def _upsert_shares(rows: int) -> str:
-    row = [f"({', '.join(f'${n * 8 + i + 1}' for i in range(7))}, 0, 0, 0, {_again(n)})" for n in range(rows)]
+    row = [f"({', '.join(f'${n * 8 + i + 1}' for i in range(7))}, 0, 0, 0, 0, {_again(n)})" for n in range(rows)]
     return f"""INSERT INTO shares (id, merchant_id, order_id, payment_id, vendor_id, currency, owed_minor,
-                                   transferred_minor, netted_minor, failures, ask_at, created_at, updated_at)
+                                   transferred_minor, netted_minor, withheld_minor, failures, ask_at, created_at,
+                                   updated_at)
                VALUES {", ".join(row)} ON CONFLICT (payment_id, vendor_id) DO UPDATE
                   SET owed_minor = shares.owed_minor + excluded.owed_minor, failures = 0, ask_at = excluded.ask_at,
                       updated_at = excluded.updated_at"""  # noqa: S608

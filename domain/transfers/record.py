@@ -5,6 +5,7 @@ from typing import Any
 
 from domain import ledger
 from domain.events import Cause, NewEvent
+from domain.ledger import Entry
 from domain.payments.writing import Writing, write
 from kit.database.unit import Unit
 from models import TRANSFER_EDGES, PostingKind, TransferStatus, advance
@@ -17,16 +18,20 @@ Row = dict[str, Any]
 
 async def made(unit: Unit, transfer: Row, token: str, cause: Cause, now: datetime) -> None:
     """The PSP has done it. Recording it again changes nothing."""
-    payment = await _locked(unit, transfer)
+    payment = await locked(unit, transfer["payment_id"])
     if not await _end(unit, transfer, TransferStatus.MADE, token, None, None, now):
         return
+    await write(unit, payment, await done(unit, transfer, now), cause, now)
+
+
+async def done(unit: Unit, transfer: Row, now: datetime) -> Writing:
+    """What it means that money was sent, or taken back; the payment is locked."""
     back = transfer["reverses_id"] is not None
-    amount_minor = -transfer["amount_minor"] if back else transfer["amount_minor"]
     await unit.execute(
         """UPDATE shares SET transferred_minor = transferred_minor + $2, failures = 0, ask_at = $3, updated_at = $3
             WHERE id = $1""",
         transfer["share_id"],
-        amount_minor,
+        -transfer["amount_minor"] if back else transfer["amount_minor"],
         now,
     )
     if back:
@@ -36,29 +41,37 @@ async def made(unit: Unit, transfer: Row, token: str, cause: Cause, now: datetim
             transfer["amount_minor"],
             now,
         )
-    entry = ledger.sharing(
-        PostingKind.TRANSFER_REVERSED if back else PostingKind.TRANSFER,
+    kind = PostingKind.TRANSFER_REVERSED if back else PostingKind.TRANSFER
+    news = _news("transfer.reversed" if back else "transfer.made", transfer)
+    return Writing(news=[news], entries=[entry(kind, transfer, transfer["amount_minor"])])
+
+
+def entry(kind: PostingKind, transfer: Row, amount_minor: int) -> Entry:
+    return ledger.sharing(
+        kind,
         transfer["id"],
         transfer["currency"],
-        transfer["amount_minor"],
+        amount_minor,
         vendor_id=transfer["vendor_id"],
         payment_id=transfer["payment_id"],
     )
-    news = _news("transfer.reversed" if back else "transfer.made", transfer)
-    await write(unit, payment, Writing(news=[news], entries=[entry]), cause, now)
 
 
-async def failed(unit: Unit, transfer: Row, code: str | None, reason: str, cause: Cause, now: datetime) -> None:
-    """The PSP refused. What could not be sent is tried again later, by another transfer; what could not be taken back
-    is owed by the vendor from now on."""
-    payment = await _locked(unit, transfer)
+async def failed(
+    unit: Unit, transfer: Row, code: str | None, reason: str, cause: Cause, now: datetime, *, left_minor: int = 0
+) -> None:
+    """The PSP refused. What could not be sent is tried again later, by another transfer. What could not be taken back
+    is owed by the vendor from now on, but for `left_minor` that still can be, and what the merchant withholds."""
+    payment = await locked(unit, transfer["payment_id"])
     if not await _end(unit, transfer, TransferStatus.FAILED, None, code, reason, now):
         return
     if transfer["reverses_id"] is not None:
         await unit.execute(
-            "UPDATE shares SET netted_minor = netted_minor - $2, ask_at = $3, updated_at = $3 WHERE id = $1",
+            """UPDATE shares SET netted_minor = netted_minor - CASE WHEN $2 > withheld_minor THEN $2 - withheld_minor
+                                                                  ELSE 0 END, ask_at = $3, updated_at = $3
+                WHERE id = $1""",
             transfer["share_id"],
-            transfer["amount_minor"],
+            transfer["amount_minor"] - left_minor,
             now,
         )
     else:
@@ -81,12 +94,12 @@ async def _try_later(unit: Unit, transfer: Row, code: str | None, now: datetime)
         await unit.execute("UPDATE vendors SET inquire_at = $2 WHERE id = $1", transfer["vendor_id"], now)
 
 
-async def _locked(unit: Unit, transfer: Row) -> Row:
-    """The payment of the transfer with its order, both locked, and the share behind them."""
+async def locked(unit: Unit, payment_id: str) -> Row:
+    """The payment of a transfer with its order, both locked, and the share behind them."""
     payment = await unit.fetch_one(
         """SELECT p.id, p.merchant_id, p.order_id, o.version AS order_version
              FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1 FOR UPDATE OF o, p""",
-        transfer["payment_id"],
+        payment_id,
     )
     assert payment is not None
     return payment

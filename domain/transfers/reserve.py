@@ -3,10 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain import ledger
+from domain.splits.rows import TRANSFERS
 from domain.vendors.rows import locked
 from kit import ids
 from kit.database.unit import Unit
-from models import TransferStatus
+from kit.wakeups import wake
+from models import PostingKind, TransferStatus
 
 LEASE = timedelta(seconds=90)
 """How long whoever asks the PSP for a share's transfer has it to itself; longer than all the SDK's tries together."""
@@ -21,7 +24,8 @@ async def reserve(unit: Unit, share_id: str, now: datetime) -> Row | None:
     """The transfer that the share wants next, with its key; None when it wants none, or has to wait.
 
     A share that is owed more than it got is sent the difference, less what its vendor owes; one that got more than it
-    is owed is taken back from. What the PSP was asked for before, and has not answered, comes first.
+    is owed is taken back from, after what the merchant withholds of it. What the PSP was asked for before, and has not
+    answered, comes first.
     """
     share = await _locked(unit, share_id)
     earlier = await unit.fetch_one(
@@ -30,7 +34,9 @@ async def reserve(unit: Unit, share_id: str, now: datetime) -> Row | None:
     )
     if earlier:
         return earlier
-    difference = share["owed_minor"] - share["transferred_minor"] - share["netted_minor"]
+    difference = share["owed_minor"] - share["transferred_minor"] - share["netted_minor"] - share["withheld_minor"]
+    if difference < 0 < share["withheld_minor"]:
+        difference += await _restore(unit, share, min(-difference, share["withheld_minor"]), now)
     if difference == 0:
         return await _wait(unit, share_id, None)
     vendor = await locked(unit, share["vendor_id"])
@@ -54,7 +60,7 @@ async def _locked(unit: Unit, share_id: str) -> Row:
     await unit.fetch_one("SELECT id FROM orders WHERE id = $1 FOR UPDATE", known["order_id"])
     share = await unit.fetch_one(
         """SELECT s.id, s.merchant_id, s.order_id, s.payment_id, s.vendor_id, s.currency, s.owed_minor,
-                  s.transferred_minor, s.netted_minor, p.charge_token, p.captured_minor
+                  s.transferred_minor, s.netted_minor, s.withheld_minor, p.charge_token, p.captured_minor
              FROM shares s JOIN payments p ON p.id = s.payment_id WHERE s.id = $1 FOR UPDATE OF s""",
         share_id,
     )
@@ -70,6 +76,14 @@ async def _wait(unit: Unit, share_id: str, ask_at: datetime | None) -> Row | Non
 
 async def _net(unit: Unit, share: Row, most_minor: int) -> int:
     """How much of the share goes to what the vendor owes us, in minor units; the vendor is locked."""
+    netted = min(await _debt(unit, share), most_minor)
+    if netted:
+        await _net_by(unit, share, netted)
+    return netted
+
+
+async def _debt(unit: Unit, share: Row) -> int:
+    """What the vendor, which is locked, owes us in the share's currency."""
     row = await unit.fetch_one(
         """SELECT CAST(COALESCE(SUM(netted_minor), 0) AS BIGINT) AS n FROM shares
             WHERE vendor_id = $1 AND currency = $2 AND netted_minor <> 0""",
@@ -77,14 +91,45 @@ async def _net(unit: Unit, share: Row, most_minor: int) -> int:
         share["currency"],
     )
     assert row is not None
-    netted = min(max(0, -int(row["n"])), most_minor)
-    if netted:
-        await _net_by(unit, share, netted)
-    return netted
+    return max(0, -int(row["n"]))
 
 
 async def _net_by(unit: Unit, share: Row, amount_minor: int) -> None:
     await unit.execute("UPDATE shares SET netted_minor = netted_minor + $2 WHERE id = $1", share["id"], amount_minor)
+
+
+async def take_again(unit: Unit, share_id: str, most_minor: int, now: datetime) -> int:
+    """Has so much taken back after all of what could not be: in minor units, what it comes to."""
+    share = await _locked(unit, share_id)
+    await locked(unit, share["vendor_id"])
+    debt = await _debt(unit, share)
+    amount_minor: int = max(0, min(most_minor, debt, -share["netted_minor"], share["transferred_minor"]))
+    if amount_minor:
+        await _net_by(unit, share, amount_minor)
+        await _wait(unit, share_id, now)
+        unit.after_commit(lambda: wake(TRANSFERS))
+    return amount_minor
+
+
+async def _restore(unit: Unit, share: Row, amount_minor: int, now: datetime) -> int:
+    """What the merchant took back at the PSP, and kept, counts as taken back for what goes back now."""
+    left = share["withheld_minor"] - amount_minor
+    await unit.execute("UPDATE shares SET withheld_minor = $2 WHERE id = $1", share["id"], left)
+    row = await unit.fetch_one(
+        "SELECT count(*) AS n FROM postings WHERE subject_id = $1 AND kind = 'share_restored'", share["id"]
+    )
+    assert row is not None
+    posting = ledger.sharing(
+        PostingKind.SHARE_RESTORED,
+        share["id"],
+        share["currency"],
+        amount_minor,
+        vendor_id=share["vendor_id"],
+        payment_id=share["payment_id"],
+        step=str(row["n"] + 1),
+    )
+    await ledger.post(unit, [posting], merchant_id=share["merchant_id"], now=now)
+    return amount_minor
 
 
 async def _take_back(unit: Unit, share: Row, amount_minor: int, now: datetime) -> Row | None:

@@ -1,15 +1,19 @@
 """Sends shares to their vendors and takes them back: reserve, ask with the stored key, record, until all is done."""
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from domain.events import Cause
 from domain.payments.ask import GatewayUnavailable
+from domain.psp_keys import ask_once
 from domain.transfers import record
+from domain.transfers.observe import observe
 from domain.transfers.reserve import LEASE, reserve
 from gateways.base import AnswerStored, Declined, GatewayError, OutcomeUnknown, Refused
-from gateways.connect import Connect, ReversalRequest, TransferRequest
+from gateways.connect import INSUFFICIENT, Connect, ReversalRequest, TransferRequest
 from gateways.registry import Gateways
 from kit.database import reading
 from kit.database.reading import decode_time
@@ -56,21 +60,44 @@ async def settle(gateways: Gateways, share_id: str, *, cause: Cause, now: dateti
 async def _perform(gateways: Gateways, transfer: Row, cause: Cause, now: datetime) -> bool:
     """Whether it went through; then more may be done for the share at once."""
     try:
-        token = await _ask(gateways, transfer, now)
-    except (Refused, Declined) as error:
-        code, reason = error.code, error.message
-        await unit_of_work(lambda unit: record.failed(unit, transfer, code, reason, cause, now))
-        return transfer["reverses_id"] is not None
+        return await _asked(gateways, transfer, cause, now)
     except GatewayError as error:
         await reading.execute("UPDATE transfers SET asks = asks + 1 WHERE id = $1", transfer["id"])
         await _again(transfer["share_id"], _PAUSES[min(transfer["asks"], len(_PAUSES) - 1)], now)
         raise GatewayUnavailable(error) from error
+
+
+async def _asked(gateways: Gateways, transfer: Row, cause: Cause, now: datetime) -> bool:
+    row = await _known(transfer)
+    connect = gateways[row["gateway"]].connect
+    try:
+        token = await _ask(connect, transfer, row, now)
+    except (Refused, Declined) as error:
+        code, reason, back = error.code, error.message, transfer["reverses_id"] is not None
+        left = await _left(connect, transfer, row, code, cause, now) if back else 0
+        await unit_of_work(lambda unit: record.failed(unit, transfer, code, reason, cause, now, left_minor=left))
+        return back
     await unit_of_work(lambda unit: record.made(unit, transfer, token, cause, now))
     return True
 
 
-async def _ask(gateways: Gateways, transfer: Row, now: datetime) -> str:
-    """The PSP's token of it."""
+async def _left(connect: Connect, transfer: Row, row: Row, code: str | None, cause: Cause, now: datetime) -> int:
+    """How much of a reversal that was refused can be taken back after all: what the account has, or, where the merchant
+    took back of the transfer at the PSP, so that less is left of it than was asked for, all that then is wanted."""
+    if code == INSUFFICIENT:
+        available = await connect.available(row["account_token"], transfer["currency"])
+        return available if available < transfer["amount_minor"] else 0
+    evidence = await connect.reversed(row["reversed_token"])
+    await unit_of_work(lambda unit: observe(unit, evidence, cause=cause, now=now))
+    reversed_one = await reading.fetch_one(
+        "SELECT amount_minor - reversed_minor AS left_minor FROM transfers WHERE id = $1", transfer["reverses_id"]
+    )
+    assert reversed_one is not None
+    return transfer["amount_minor"] if reversed_one["left_minor"] < transfer["amount_minor"] else 0
+
+
+async def _known(transfer: Row) -> Row:
+    """What the PSP has to be told of it."""
     row = await reading.fetch_one(
         """SELECT v.gateway, v.token AS account_token, s.order_id, p.charge_token, r.token AS reversed_token
              FROM transfers t JOIN vendors v ON v.id = t.vendor_id JOIN shares s ON s.id = t.share_id
@@ -79,7 +106,11 @@ async def _ask(gateways: Gateways, transfer: Row, now: datetime) -> str:
         transfer["id"],
     )
     assert row is not None
-    connect = gateways[row["gateway"]].connect
+    return row
+
+
+async def _ask(connect: Connect, transfer: Row, row: Row, now: datetime) -> str:
+    """The PSP's token of it."""
     if transfer["reverses_id"] is not None:
         return await _reverse(connect, transfer, row, now)
     request = TransferRequest(
@@ -91,10 +122,7 @@ async def _ask(gateways: Gateways, transfer: Row, now: datetime) -> str:
         currency=transfer["currency"],
         amount_minor=transfer["amount_minor"],
     )
-    try:
-        return await connect.transfer(request)
-    except AnswerStored:
-        return _found(await connect.find_transfer(request), transfer, now)
+    return await _once(partial(connect.transfer, request), partial(connect.find_transfer, request), transfer, now)
 
 
 async def _reverse(connect: Connect, transfer: Row, row: Row, now: datetime) -> str:
@@ -104,19 +132,20 @@ async def _reverse(connect: Connect, transfer: Row, row: Row, now: datetime) -> 
         currency=transfer["currency"],
         amount_minor=transfer["amount_minor"],
     )
+    return await _once(partial(connect.reverse, request), partial(connect.find_reversal, request), transfer, now)
+
+
+async def _once(
+    ask: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str | None]], transfer: Row, now: datetime
+) -> str:
+    """The token. What the PSP failed at, and says nothing else of, may yet appear, or is given up."""
+    since = decode_time(transfer["created_at"])
     try:
-        return await connect.reverse(request)
-    except AnswerStored:
-        return _found(await connect.find_reversal(request), transfer, now)
-
-
-def _found(token: str | None, transfer: Row, now: datetime) -> str:
-    """The PSP failed and will say nothing else of this: it is there, or may yet appear, or is given up."""
-    if token is not None:
-        return token
-    if now < decode_time(transfer["created_at"]) + _REPAIR:
-        raise OutcomeUnknown("The PSP failed, and shows no transfer. We look for one for an hour.")
-    raise Refused("it failed, and did nothing.")
+        return await ask_once(ask, find, since=since, now=now)
+    except AnswerStored as error:
+        if now < since + _REPAIR:
+            raise OutcomeUnknown("The PSP failed, and shows no transfer. We look for one for an hour.") from error
+        raise Refused("it failed, and did nothing.") from error
 
 
 async def _again(share_id: str, pause: timedelta, now: datetime) -> None:

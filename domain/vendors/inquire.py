@@ -1,11 +1,13 @@
 """Asks the PSP how vendors' accounts stand: whenever a message hints at a change, and now and then without one."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from domain.events import Cause
 from domain.payments.apply import Foreign
 from domain.payments.ask import GatewayRefused, GatewayUnavailable
+from domain.psp_keys import ask_once
 from domain.vendors import rows
 from gateways.base import AnswerStored, Declined, GatewayError, Refused
 from gateways.connect import AccountEvidence, AccountHint, AccountRequest
@@ -55,7 +57,7 @@ async def _inquire(gateways: Gateways, vendor_id: str, cause: Cause, now: dateti
     )
     assert vendor is not None
     try:
-        found = await _ask(gateways, vendor)
+        found = await _ask(gateways, vendor, now)
     except (Refused, Declined) as error:
         reason = error.message
         await unit_of_work(lambda unit: _reject(unit, vendor_id, reason, cause, now))
@@ -65,18 +67,17 @@ async def _inquire(gateways: Gateways, vendor_id: str, cause: Cause, now: dateti
     await unit_of_work(lambda unit: _record(unit, vendor, found, cause, now))
 
 
-async def _ask(gateways: Gateways, vendor: dict[str, Any]) -> AccountEvidence:
+async def _ask(gateways: Gateways, vendor: dict[str, Any], now: datetime) -> AccountEvidence:
     connect = gateways[vendor["gateway"]].connect
     if vendor["token"] is not None:
         return await connect.inquire(vendor["token"])
-    names = ("name", "email", "country")
+    since = decode_time(vendor["created_at"])
+    request = AccountRequest(vendor_id=vendor["id"], **{name: vendor[name] for name in ("name", "email", "country")})
+    ask, find = partial(connect.open_account, request), partial(connect.find_account, vendor["id"], since=since)
     try:
-        return await connect.open_account(AccountRequest(vendor_id=vendor["id"], **{n: vendor[n] for n in names}))
+        return await ask_once(ask, find, since=since, now=now)
     except AnswerStored:
-        found = await connect.find_account(vendor["id"], since=decode_time(vendor["created_at"]))
-        if found is None:
-            raise Refused("it failed, and opened no account. Make another vendor.") from None
-        return found
+        raise Refused("it failed, and opened no account. Make another vendor.") from None
 
 
 async def _record(unit: Unit, vendor: dict[str, Any], found: AccountEvidence, cause: Cause, now: datetime) -> None:

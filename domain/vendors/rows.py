@@ -104,7 +104,8 @@ async def wake_shares(unit: Unit, vendor_id: str, now: datetime) -> None:
     """Lets what waits for this vendor be looked at."""
     await unit.execute(
         """UPDATE shares SET ask_at = $2
-            WHERE vendor_id = $1 AND ask_at IS NULL AND owed_minor <> transferred_minor + netted_minor""",
+            WHERE vendor_id = $1 AND ask_at IS NULL
+              AND owed_minor <> transferred_minor + netted_minor + withheld_minor""",
         vendor_id,
         now,
     )

@@ -61,18 +61,17 @@ _LINES = """
 SELECT p.id, p.kind, p.payment_id, y.order_id, p.debit, p.credit, p.amount_minor, p.posted_at
   FROM postings p LEFT JOIN payments y ON y.id = p.payment_id
  WHERE p.merchant_id = $1 AND p.vendor_id = $2 AND p.currency = $3 AND p.posted_at >= $4 AND p.posted_at < $5
-   AND p.kind IN ('share_held', 'share_returned', 'share_released', 'share_reclaimed', 'payout_paid',
-                  'payout_reversed')
-   AND p.id > $6 AND p.id < $7 ORDER BY p.id {0} LIMIT {1}
+   AND p.kind IN ('share_held', 'share_returned', 'share_released', 'share_reclaimed', 'share_withheld',
+                  'share_restored', 'payout_paid', 'payout_reversed')
+   {0} ORDER BY p.posted_at {1}, p.id {1} LIMIT {2}
 """
-_FIRST, _LAST = 0, 2**62
+_BEYOND = """
+   AND (p.posted_at, p.id) {0} (SELECT k.posted_at, k.id FROM postings k WHERE k.id = ${1} AND k.vendor_id = $2)"""
 
 
 async def lines(period: Period, window: Window) -> tuple[Page, list[Line]]:
     """A stretch of the lines, oldest first; its keys are the lines' numbers."""
-    after, before = window.after or _FIRST, window.before or _LAST
-    order = "DESC" if window.backward else "ASC"
-    rows = await _rows(period, after, before, order, window.limit + 1)
+    rows = await _rows(period, window.limit + 1, window)
     more, rows = len(rows) > window.limit, rows[: window.limit]
     rows = rows[::-1] if window.backward else rows
     page = (
@@ -85,12 +84,18 @@ async def lines(period: Period, window: Window) -> tuple[Page, list[Line]]:
 
 async def count(period: Period) -> int:
     """How many lines there are; as slow as the period is busy."""
-    return len(await _rows(period, _FIRST, _LAST, "ASC", MOST_LINES))
+    return len(await _rows(period, MOST_LINES))
 
 
-async def _rows(period: Period, after: int, before: int, order: str, limit: int) -> list[dict[str, Any]]:
-    args = (period.merchant_id, period.vendor_id, period.currency, period.since, period.until, after, before)
-    return await reading.fetch(_LINES.format(order, limit), *args)
+async def _rows(period: Period, limit: int, window: Window | None = None) -> list[dict[str, Any]]:
+    args: list[Any] = [period.merchant_id, period.vendor_id, period.currency, period.since, period.until]
+    beyond = ""
+    for sign, line in ((">", window.after), ("<", window.before)) if window else ():
+        if line is not None:
+            args.append(line)
+            beyond += _BEYOND.format(sign, len(args))
+    order = "DESC" if window and window.backward else "ASC"
+    return await reading.fetch(_LINES.format(beyond, order, limit), *args)
 
 
 def _line(row: Row, vendor_id: str) -> Line:
@@ -111,7 +116,7 @@ def _line(row: Row, vendor_id: str) -> Line:
 
 async def as_csv(period: Period) -> str | None:
     """The statement as a table, with the sums before and after it; None for one of more than MOST_LINES lines."""
-    rows = await _rows(period, _FIRST, _LAST, "ASC", MOST_LINES + 1)
+    rows = await _rows(period, MOST_LINES + 1)
     if len(rows) > MOST_LINES:
         return None
     before = await stand(period.vendor_id, period.currency, period.since)

@@ -13,10 +13,12 @@ from gateways.connect import (
     OnboardingLink,
     PayoutEvidence,
     ReversalRequest,
+    TransferEvidence,
     TransferRequest,
 )
 from gateways.stripe import connect_evidence as evidence
-from gateways.stripe.currencies import NotRepresentable, to_wire
+from gateways.stripe.capabilities import CAPABILITIES
+from gateways.stripe.currencies import NotRepresentable, from_wire, to_wire
 from gateways.stripe.errors import translated
 
 _COUNTRIES: Final = (
@@ -124,6 +126,28 @@ class StripeConnect:
             listed = await self._api.transfers.reversals.list_async(request.transfer_token, {"limit": 100})
             found = await _marked(listed.auto_paging_iter(), evidence.TRANSFER_KEY, request.reversal_id)
         return found["id"] if found else None
+
+    async def reversed(self, transfer_token: str) -> TransferEvidence:
+        with translated():
+            transfer = await self._api.transfers.retrieve_async(transfer_token)
+            listed = await self._api.transfers.reversals.list_async(transfer_token, {"limit": 100})
+            reversals = [reversal.to_dict() async for reversal in listed.auto_paging_iter()]
+        return evidence.of_transfer({**transfer.to_dict(), "reversals": {"data": reversals}}, self._gateway)
+
+    async def transfers(self, account_token: str, *, since: datetime) -> Sequence[TransferEvidence]:
+        params: Any = {"destination": account_token, "created": {"gte": int(since.timestamp())}, "limit": 100}
+        with translated():
+            listed = await self._api.transfers.list_async(params)
+            return [
+                evidence.of_transfer(transfer.to_dict(), self._gateway) async for transfer in listed.auto_paging_iter()
+            ]
+
+    async def available(self, account_token: str, currency: str) -> int:
+        with translated():
+            balance = await self._api.balance.retrieve_async(None, {"stripe_account": account_token})
+        amounts = [each.amount for each in balance.available if each.currency == currency.lower()]
+        available = max(0, from_wire(sum(amounts), currency))
+        return available - available % CAPABILITIES.steps.get(currency, 1)
 
     async def payouts(self, account_token: str, *, since: datetime) -> Sequence[PayoutEvidence]:
         params: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}

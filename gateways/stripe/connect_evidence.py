@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateways.base import EventKind
-from gateways.connect import AccountEvidence, AccountHint, PayoutEvidence, PayoutStanding
+from gateways.connect import (
+    AccountEvidence,
+    AccountHint,
+    PayoutEvidence,
+    PayoutStanding,
+    Reversal,
+    TransferEvidence,
+)
 from gateways.stripe.currencies import from_wire
 
 VENDOR_KEY, TRANSFER_KEY = "paygraph_vendor", "paygraph_transfer"
@@ -61,6 +68,31 @@ def of_payout(payout: Object, gateway: str, account: str, occurred_at: datetime 
     )
 
 
+def of_transfer(transfer: Object, gateway: str) -> TransferEvidence:
+    """What a Transfer shows of its reversals: the newest ten, unless they were listed."""
+    return TransferEvidence(
+        gateway=gateway,
+        livemode=bool(transfer["livemode"]),
+        token=transfer["id"],
+        transfer_id=(transfer.get("metadata") or {}).get(TRANSFER_KEY),
+        reversals=tuple(_reversal(reversal) for reversal in transfer["reversals"]["data"]),
+    )
+
+
+def _reversal(reversal: Object) -> Reversal:
+    if len(reversal["id"]) > _LONGEST_TOKEN:
+        raise ValueError("a token that is longer than any of Stripe's")
+    return Reversal(
+        token=reversal["id"],
+        reversal_id=(reversal.get("metadata") or {}).get(TRANSFER_KEY),
+        amount_minor=from_wire(reversal["amount"], reversal["currency"]),
+    )
+
+
+def _transfer(event: Object, _at: datetime, gateway: str) -> TransferEvidence:
+    return of_transfer(event["data"]["object"], gateway)
+
+
 def _hint(event: Object, _at: datetime, gateway: str) -> AccountHint:
     return AccountHint(gateway=gateway, livemode=bool(event["livemode"]), token=event["account"])
 
@@ -82,3 +114,9 @@ LISTENED: Mapping[str, tuple[EventKind, _Read]] = {
     "payout.canceled": (EventKind.PAYOUT, _payout),
 }
 """The events of connected accounts, which bear `account`. The platform's own payouts are none of them."""
+
+TRANSFERS: Mapping[str, tuple[EventKind, Callable[[Object, datetime, str], TransferEvidence]]] = {
+    "transfer.reversed": (EventKind.TRANSFER, _transfer),
+    "transfer.updated": (EventKind.TRANSFER, _transfer),
+}
+"""The events of transfers, which are the platform's own."""

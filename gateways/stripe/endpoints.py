@@ -24,7 +24,8 @@ async def ensure(secret_key: str, api_base: str, url: str, known_secret: str | N
                 return known_secret
             for endpoint in ours:
                 await client.v1.webhook_endpoints.delete_async(endpoint.id)
-            listened = connect_evidence.LISTENED if connect else {*events.LISTENED, *billing_events.LISTENED}
+            own = {*events.LISTENED, *billing_events.LISTENED, *connect_evidence.TRANSFERS}
+            listened = connect_evidence.LISTENED if connect else own
             params: Any = {"url": url, "enabled_events": sorted(listened), "api_version": stripe.api_version}
             if connect:
                 params["connect"] = True

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateways.base import BadEvent, EventKind, Evidence, GatewayEvent, Standing
 from gateways.billing import BillingEvidence
-from gateways.connect import AccountHint, PayoutEvidence
+from gateways.connect import AccountHint, PayoutEvidence, TransferEvidence
 from gateways.stripe import billing_events, connect_evidence, evidence
 
 _log = logging.getLogger(__name__)
@@ -85,11 +85,14 @@ def read(payload: str, gateway: str) -> GatewayEvent:
     except _MISREAD as error:
         raise BadEvent(f"The body is not an event of Stripe ({type(error).__name__}).") from error
     about: EventKind = EventKind.OTHER
-    found: Evidence | BillingEvidence | AccountHint | PayoutEvidence | None = None
+    found: Evidence | BillingEvidence | AccountHint | PayoutEvidence | TransferEvidence | None = None
     try:
         if connected:
             about, of_account = connect_evidence.LISTENED[kind]
             found = of_account(event, at, gateway)
+        elif event.get("account") is None and kind in connect_evidence.TRANSFERS:
+            about, of_transfer = connect_evidence.TRANSFERS[kind]
+            found = of_transfer(event, at, gateway)
         elif mode == "payment" and kind in LISTENED and not _is_an_invoices(kind, obj):
             facts = LISTENED[kind](obj, at) | {"livemode": bool(livemode), "account": event.get("account")}
             about, found = EventKind.PAYMENT, evidence.evidence(facts, gateway=gateway)

@@ -176,8 +176,16 @@ class StripeGateway:
             params["reason"] = request.reason
         with translated():
             refund = await self._client.v1.refunds.create_async(params, {"idempotency_key": request.refund_id})
-        facts = evidence.of_refund(refund.to_dict())
-        return evidence.evidence(facts, gateway=NAME, livemode=self.livemode, payment_id=request.payment_id)
+        return self._refund_evidence(refund, request)
+
+    async def find_refund(self, request: RefundRequest) -> Evidence | None:
+        by_intent: Any = {"payment_intent": request.intent_token, "limit": 100}
+        with translated():
+            listed = await self._client.v1.refunds.list_async(by_intent)
+            async for refund in listed.auto_paging_iter():
+                if evidence.refund_of(refund.to_dict()).refund_id == request.refund_id:
+                    return self._refund_evidence(refund, request)
+        return None
 
     def verify_event(self, body: bytes, signature_header: str | None, now: datetime) -> GatewayEvent:
         return events.read(signature.verify(body, signature_header, self._webhook_secrets, now), NAME)
@@ -209,6 +217,10 @@ class StripeGateway:
             disputes = await self._client.v1.disputes.list_async(by_intent)
             found = replace(found, disputes=tuple(evidence.dispute_of(d.to_dict()) for d in disputes.data))
         return found
+
+    def _refund_evidence(self, refund: Any, request: RefundRequest) -> Evidence:
+        facts = evidence.of_refund(refund.to_dict())
+        return evidence.evidence(facts, gateway=NAME, livemode=self.livemode, payment_id=request.payment_id)
 
     def _intent_evidence(self, intent: Any) -> Evidence:
         return evidence.evidence(evidence.of_intent(intent.to_dict()), gateway=NAME)

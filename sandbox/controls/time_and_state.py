@@ -46,6 +46,14 @@ async def advance(desk: Desk, request: Request) -> Any:
     return {"now": desk.world.now(), "jobs": jobs}
 
 
+@control("POST", "/sandbox/idempotency/forget")
+async def forget(desk: Desk, request: Request) -> Any:
+    """{}: forgets every idempotency key, as Stripe does some time after a day."""
+    (await read(request)).done()
+    forgotten = desk.world.store.all("DELETE FROM idempotency RETURNING key")
+    return {"forgotten": len(forgotten)}
+
+
 @control("POST", "/sandbox/settle")
 async def settle(desk: Desk, request: Request) -> Any:
     """{"timeout": 10, "retries": true} waits (real seconds) until no webhook is pending or in flight; held and

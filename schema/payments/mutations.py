@@ -46,6 +46,8 @@ show(
     SHARE_RETURNED="A vendor's share goes back with the money that it was of, or to another vendor.",
     SHARE_RELEASED="A vendor's share is released: it is the vendor's.",
     SHARE_RECLAIMED="A released share is taken back.",
+    SHARE_WITHHELD="The merchant took it back of the vendor at the PSP, and keeps it.",
+    SHARE_RESTORED="What is withheld counts as taken back for what was reclaimed.",
     TRANSFER="A share was sent to the vendor's account at the PSP.",
     TRANSFER_REVERSED="It was taken back from there.",
     PAYOUT="Money left the vendor's account for its bank.",

@@ -33,7 +33,7 @@ INDEXES = {
     *("uq_operations_reserved", "ix_operations_ask", "ix_mails_try", "uq_orders_visit", "ix_payment_links_remind"),
     *("ix_payment_links_closes", "ix_webhook_endpoints_due", "ix_webhook_deliveries_due", "uq_transfers_reserved"),
     *("ix_vendors_inquire", "ix_holds_due", "ix_shares_ask", "ix_shares_unsettled", "ix_shares_netted"),
-    *("ix_postings_vendor", "ix_postings_shared"),
+    *("ix_postings_vendor", "ix_postings_shared", "ix_postings_statement"),
     *("uq_orders_billed", "ix_subscriptions_inquire"),
 }
 CHECKS = {
