@@ -13,6 +13,7 @@ from tests.vendors import (
     REFUND_CREATE,
     RELEASE,
     active,
+    books,
     check,
     codes,
     commissioned,
@@ -137,6 +138,63 @@ def test_line_items_that_cannot_go_back_are_refused(town: Town, shop: Shop, anna
     assert back(one) == []
     assert back(one) == [("INVALID_AMOUNT", "lineItems.0")]
     eventually(lambda: found(shop, payment["id"])["refunded"] == money(1000))
+    check(shop)
+
+
+def items_of(shop: Shop, payment: Any) -> list[Any]:
+    """The line items of its order, as refundCreate takes them."""
+    query = "query ($id: ID!) { order(id: $id) { items { id } } }"
+    rows = shop.ask(query, id=payment["order"]["id"])["order"]["items"]
+    return [{"lineItemId": row["id"]} for row in rows]
+
+
+def given_back(shop: Shop, payment: Any, amount_minor: int) -> Any:
+    """The payment once so much of it was refunded, and its transfers were taken back."""
+    eventually(lambda: found(shop, payment["id"])["refunded"], lambda refunded: refunded == money(amount_minor))
+    return settled(shop, payment["id"])
+
+
+def test_what_went_back_without_a_name_is_not_there_to_go_back_by_name(town: Town, shop: Shop, anna: Any) -> None:
+    payment = sold(shop, [item(6000, commissioned(shop, anna)), item(4000)])
+    settled(shop, payment["id"])
+    of_anna, own = items_of(shop, payment)
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"], amount=money(5000))) == []
+    given_back(shop, payment, 5000)
+    with nothing_happens(shop):
+        for line, left in ((own, 2000), (of_anna, 3000)):
+            for named in (line, {**line, "amount": money(left + 1)}):
+                refused = do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[named])
+                assert told(refused) == [("AMOUNT_EXCEEDS_REFUNDABLE", "amount")]
+    part = {**own, "amount": money(2000)}
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[part])) == []
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"])) == []
+    fee = payment["fee"]["amountMinor"]
+    assert books(given_back(shop, payment, 10000)) == {"psp_fees": fee, "psp_receivable": -fee}
+    check(shop)
+
+
+def test_of_an_order_that_was_paid_in_part_no_item_goes_back_beyond_its_part(
+    town: Town, shop: Shop, anna: Any
+) -> None:
+    order = shop.order(items=[item(6000, commissioned(shop, anna)), item(4000)])
+    payment = shop.checkout(order["id"], captureMethod="MANUAL")["payment"]
+    shop.pay(payment)
+    eventually(lambda: found(shop, payment["id"])["status"] == "AUTHORIZED")
+    capture = "mutation ($input: PaymentCaptureInput!) { paymentCapture(input: $input) { userErrors { code } } }"
+    given = {"idempotencyKey": key(), "paymentId": payment["id"], "amount": money(5000)}
+    assert codes(shop.ask(capture, input=given)["paymentCapture"]) == []
+    eventually(lambda: found(shop, payment["id"])["fee"])
+    payment = settled(shop, payment["id"])
+    of_anna, own = items_of(shop, payment)
+    with nothing_happens(shop):
+        for line in (of_anna, own):
+            refused = do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[line])
+            assert told(refused) == [("AMOUNT_EXCEEDS_REFUNDABLE", "amount")]
+    part = {**own, "amount": money(2000)}
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[part])) == []
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"])) == []
+    fee = payment["fee"]["amountMinor"]
+    assert books(given_back(shop, payment, 5000)) == {"psp_fees": fee, "psp_receivable": -fee}
     check(shop)
 
 
