@@ -173,9 +173,7 @@ def test_what_went_back_without_a_name_is_not_there_to_go_back_by_name(town: Tow
     check(shop)
 
 
-def test_of_an_order_that_was_paid_in_part_no_item_goes_back_beyond_its_part(
-    town: Town, shop: Shop, anna: Any
-) -> None:
+def test_of_an_order_that_was_paid_in_part_no_item_goes_back_beyond_its_part(town: Town, shop: Shop, anna: Any) -> None:
     order = shop.order(items=[item(6000, commissioned(shop, anna)), item(4000)])
     payment = shop.checkout(order["id"], captureMethod="MANUAL")["payment"]
     shop.pay(payment)
