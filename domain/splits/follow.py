@@ -114,7 +114,7 @@ def _after(
     held: Held, captured: Mapping[str, int], returned: Mapping[str, int], fees: Mapping[str, int], payment: Row
 ) -> Held:
     now_captured, released = captured[held.split_id], held.totals.released_minor
-    if held.terms is None and (held.fee_bearer is FeeBearer.PLATFORM or payment["fee_minor"] is not None):
+    if held.terms is None and not held.awaits_fee(payment["fee_minor"]):
         released = now_captured
     return held.to(
         captured_minor=now_captured,

@@ -292,6 +292,26 @@ def test_a_dispute_takes_the_shares_back_and_a_win_gives_them_again(town: Town, 
     assert books(again)[f"vendor_payable:{anna['id']}"] == -9000
 
 
+def test_shares_less_a_fee_that_is_not_known_are_not_released(town: Town, shop: Shop, anna: Any) -> None:
+    name = commissioned(shop, anna, feeBearer="VENDORS", hold=UNTIL_RELEASED)
+    order = shop.order(items=[item(10000, name)])
+    payment = shop.checkout(order["id"])["payment"]
+    town.sandbox("POST", "/faults", method="GET", path="/v1/checkout/sessions/*", kind="status", status=503, next=100)
+    shop.pay(payment)
+    paid = eventually(lambda: found(shop, payment["id"]), lambda seen: seen["order"]["holds"] != [])
+    given = {"holdId": hold_of(paid)["id"], "idempotencyKey": "once"}
+    assert paid["fee"] is None
+    for more in ({}, {"dryRun": True}):
+        (error,) = do(shop, RELEASE, **given, **more)["userErrors"]
+        assert (error["code"], error["retryable"]) == ("FEE_NOT_KNOWN", True)
+    assert (held(found(shop, payment["id"])), moved(found(shop, payment["id"]))) == ([10000], [])
+    town.quiet()
+    shop.sync(payment["id"])
+    fee = found(shop, payment["id"])["fee"]["amountMinor"]
+    assert codes(do(shop, RELEASE, **given)) == []
+    assert moved(settled(shop, payment["id"])) == [("MADE", 9000 - fee, False)]
+
+
 @pytest.mark.parametrize("ends", ["released", "refunded", "refundCreate", "RELEASE", "REFUND"])
 def test_what_a_lost_dispute_has_left_can_be_released_and_refunded_and_its_limit_comes(
     town: Town, shop: Shop, anna: Any, ends: str

@@ -66,7 +66,8 @@ def test_rules_that_make_no_sense_are_refused(town: Town, shop: Shop, anna: Any)
         "two remainders": ([mine], {"commission": {}}, [("INVALID_SPLIT", "parts")]),
         "unknown": ([{"vendorId": unknown}], {}, [("NOT_FOUND", "parts.0.vendorId")]),
         "another merchant's": ([{"vendorId": foreign}], {}, [("NOT_FOUND", "parts.0.vendorId")]),
-        "no vendor's id": ([{"vendorId": "x" * 500}], {}, [("NOT_FOUND", "parts.0.vendorId")]),
+        "no vendor's id": ([{"vendorId": "x" * 500}], {}, [("INVALID_ID", "parts.0.vendorId")]),
+        "an empty id": ([{"vendorId": ""}], {}, [("INVALID_ID", "parts.0.vendorId")]),
         "two currencies": (
             [{**mine, "fixed": money(1)}],
             {"commission": {"fixed": money(1, "USD")}},
@@ -75,13 +76,38 @@ def test_rules_that_make_no_sense_are_refused(town: Town, shop: Shop, anna: Any)
         "too fine": ([{**mine, "fixed": money(5, "KWD")}], {}, [("INVALID_AMOUNT", "parts")]),
         "no amount": ([{**mine, "fixed": money(0)}], {}, [("INVALID_AMOUNT", "parts.0.fixed.amountMinor")]),
         "not held": ([{"basisPoints": 5000}], {}, [("INVALID_SPLIT", "hold")]),
-        "held too long": ([mine], {"hold": {"releaseAfterDays": 731}}, [("INVALID", "hold.releaseAfterDays")]),
+        "held too long": ([mine], {"hold": {"releaseAfterDays": 91}}, [("INVALID", "hold.releaseAfterDays")]),
+        "held for nobody too long": ([{}], {"hold": {"releaseAfterDays": 91}}, [("INVALID", "hold.releaseAfterDays")]),
+        "held for no time": ([mine], {"hold": {"releaseAfterDays": 0}}, [("INVALID", "hold.releaseAfterDays")]),
     }
     with nothing_happens(shop):
         met = {name: told(rule(shop, "no", parts, **more)) for name, (parts, more, _) in cases.items()}
         assert met == {name: wanted for name, (_, _, wanted) in cases.items()}
         assert told(rule(shop, "", [mine])) == [("REQUIRED", "name")]
         assert told(rule(shop, "4242424242424242", [mine])) == [("CARD_NUMBER", "name")]
+
+
+def test_a_release_date_is_within_the_limit_of_every_vendors_country(town: Town, shop: Shop) -> None:
+    vendors = {country: create(shop, country=country)["vendor"]["id"] for country in ("DE", "TH", "US")}
+    for countries, most in ((["US"], 730), (["DE"], 90), (["US", "DE"], 90), (["DE", "TH"], 10)):
+        parts = [{"vendorId": vendors[country], "basisPoints": 100} for country in countries]
+        refused = rule(shop, key(), parts, hold={"releaseAfterDays": most + 1})
+        assert told(refused) == [("INVALID", "hold.releaseAfterDays")]
+        assert f" {most} days" in refused["userErrors"][0]["message"]
+        assert codes(rule(shop, key(), parts, hold={"releaseAfterDays": most})) == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\t"])
+def test_a_rule_without_a_name_is_no_rule(town: Town, shop: Shop, anna: Any, name: str) -> None:
+    order = shop.order()
+    update = "mutation ($input: OrderUpdateInput!) { orderUpdate(input: $input) { userErrors { code path } } }"
+    product = {"idempotencyKey": key(), "name": "Print", "prices": [money(2000)], "splitRule": name}
+    with nothing_happens(shop):
+        assert told(ordered(shop, [item(1000), item(1000, name)])) == [("NOT_FOUND", "items.1.splitRule")]
+        assert told(ordered(shop, [item(1000)], splitRule=name)) == [("NOT_FOUND", "splitRule")]
+        assert told(shop.ask(PRODUCT, input=product)["productCreate"]) == [("NOT_FOUND", "splitRule")]
+        given = {"orderId": order["id"], "items": [item(1000, name)]}
+        assert told(shop.ask(update, input=given)["orderUpdate"]) == [("NOT_FOUND", "items.0.splitRule")]
 
 
 def test_sales_that_a_rule_cannot_divide_are_refused(town: Town, shop: Shop, anna: Any) -> None:
