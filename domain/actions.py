@@ -124,7 +124,8 @@ class PaymentAction(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentState:
     """What decides what may be done with a payment; amounts in minor units. `operating`: a capture or void is being
-    asked of the PSP. `expired`: the time to take what is reserved is over. `registered`: the PSP knows the payment."""
+    asked of the PSP. `contested`: the payer's bank has yet to decide a dispute. `expired`: the time to take what is
+    reserved is over. `registered`: the PSP knows the payment."""
 
     payment_id: str
     status: PaymentStatus
@@ -135,13 +136,17 @@ class PaymentState:
     refunding_minor: int
     disputed_minor: int
     operating: bool
+    contested: bool
     expired: bool
     registered: bool
 
     @property
     def refundable_minor(self) -> int:
-        """Captured, less what was or is being given back; nothing while the payer's bank holds some of it."""
-        return 0 if self.disputed_minor else self.captured_minor - self.refunded_minor - self.refunding_minor
+        """Captured, less what was or is being given back, or was taken by the payer's bank; nothing while that has yet
+        to decide."""
+        if self.contested:
+            return 0
+        return self.captured_minor - self.refunded_minor - self.refunding_minor - self.disputed_minor
 
 
 def _no(code: str, message: str, *, retryable: bool = False) -> Refusal:
@@ -193,8 +198,10 @@ def _refund(state: PaymentState) -> Refusal | None:
         return _no("PAYMENT_NOT_CAPTURED", "No money was taken that could be given back.")
     if state.refundable_minor > 0:
         return None
-    if state.disputed_minor:
+    if state.contested:
         return _no("PAYMENT_DISPUTED", "The payer's bank contests it, and PSPs give nothing back meanwhile.")
+    if state.disputed_minor:
+        return _no("PAYMENT_DISPUTED", "The payer's bank has taken what was not given back.")
     return _no("ALREADY_REFUNDED", "All of it was given back, or is on its way.")
 
 

@@ -56,7 +56,7 @@ async def create_product(
     findings = Findings()
     clean_name = findings.text(name, "The name", 200, "name", required=True)
     clean_description = findings.text(description, "The description", 2000, "description", lines=True)
-    clean_rule = findings.text(split_rule, "The rule", 100, "splitRule")
+    clean_rule = check_rule_name(findings, split_rule, "splitRule")
     await _check_rule(findings, merchant_id, clean_rule)
     _check_prices(findings, prices)
     findings.refuse_if_any()
@@ -89,6 +89,14 @@ async def create_product(
         return product_id
 
     return await unit_of_work(work)
+
+
+def check_rule_name(findings: Findings, name: str | None, *path: str) -> str | None:
+    """The name of a split rule, to be looked up; None where none is named, or where none can have this name, which is
+    found."""
+    clean = findings.text(name, "The rule", 100, *path)
+    findings.unless(name is None or clean is not None, "NOT_FOUND", "There is no split rule without a name.", *path)
+    return None if findings.found(*path) else clean
 
 
 async def _check_rule(findings: Findings, merchant_id: str, name: str | None) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.addresses import check_email
-from domain.catalog import Amount, check_amount
+from domain.catalog import Amount, check_amount, check_rule_name
 from domain.refusals import Findings
 from kit import ids
 from kit.database import reading
@@ -93,7 +93,7 @@ def _check_item(
         "quantity",
     ):
         return None
-    rule = findings.text(item.split_rule, "The rule", 100, *path, "splitRule")
+    rule = check_rule_name(findings, item.split_rule, *path, "splitRule")
     if item.product_id is not None:
         return _catalog_line(findings, currency, priced, item, rule, path)
     name = findings.text(item.name, "The name", 200, *path, "name", required=True)

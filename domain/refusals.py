@@ -43,6 +43,10 @@ class Findings:
             self._faults.append(Fault(code, message, path))
         return holds
 
+    def found(self, *path: str) -> bool:
+        """Whether something is wrong with what this path leads to."""
+        return any(fault.path == path for fault in self._faults)
+
     def text(
         self, value: str | None, name: str, limit: int, *path: str, required: bool = False, lines: bool = False
     ) -> str | None:

@@ -8,6 +8,7 @@ from models.customer import Customer
 from models.delivery import DELIVERY_EDGES, DeliveryStatus, DisabledReason, WebhookDelivery, WebhookEndpoint
 from models.dispute import (
     AWAITING_RESPONSE,
+    CONTESTING,
     DISPUTE_EDGES,
     DISPUTE_ENDED,
     Dispute,
@@ -57,6 +58,7 @@ from models.vendor import (
 __all__ = [
     "ABOUT_SUBSCRIPTIONS",
     "AWAITING_RESPONSE",
+    "CONTESTING",
     "DELIVERY_EDGES",
     "DISPUTE_EDGES",
     "DISPUTE_ENDED",

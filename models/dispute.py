@@ -29,6 +29,9 @@ _ENDS = frozenset({_S.WON, _S.LOST, _S.PREVENTED})
 AWAITING_RESPONSE: frozenset[DisputeStatus] = frozenset({_S.WARNING_NEEDS_RESPONSE, _S.NEEDS_RESPONSE})
 """The merchant may answer."""
 
+CONTESTING: frozenset[DisputeStatus] = frozenset({_S.NEEDS_RESPONSE, _S.UNDER_REVIEW})
+"""The bank has the money, or is about to, and has not decided."""
+
 DISPUTE_ENDED: frozenset[DisputeStatus] = _ENDS | {_S.WARNING_CLOSED}
 
 DISPUTE_EDGES: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {

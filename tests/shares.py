@@ -34,16 +34,16 @@ def _holds(books: "Books") -> Iterator[str]:
     for hold in books.holds:
         name = f"Hold {hold['id']}"
         captured, returned, released = hold["captured_minor"], hold["returned_minor"], hold["released_minor"]
-        if not 0 <= released <= captured or not returned >= 0:
+        if not 0 <= released <= captured or not 0 <= returned <= captured:
             yield f"{name}: captured {captured}, released {released}, returned {returned}."
         events = [event for event in books.events if event["type"] == "payment.split"]
         told = [each for event in events for each in event["data"]["holds"] if each["hold_id"] == hold["id"]]
         for column in ("captured", "returned", "released"):
             if sum(each[f"{column}_by"] for each in told) != hold[f"{column}_minor"]:
                 yield f"{name}: the events' {column}_by add up to another amount than {hold[f'{column}_minor']}."
-        if returned != _returned(books, hold):
-            yield f"{name}: {returned} is said to be returned, its refunds and disputes say {_returned(books, hold)}."
         yield from _posted(books, hold, name)
+    for payment in books.payments.values():
+        yield from _kept(books, payment)
     for order in books.orders.values():
         splits = [split for split in books.splits.values() if split["order_id"] == order["id"]]
         for split in splits:
@@ -54,17 +54,41 @@ def _holds(books: "Books") -> Iterator[str]:
                 yield f"Split {split['id']} of a paid order: captured {captured} of {split['amount_minor']}."
 
 
-def _returned(books: "Books", hold: Row) -> int:
-    """Refunds that have not failed, and what banks hold of disputes, as far as they are out of this split."""
-    total, split_id = 0, hold["split_id"]
-    for refund in books.refunds_of[hold["payment_id"]]:
-        if refund["status"] not in _GONE:
-            total += (_json(refund["parts"]) or {}).get(split_id, 0)
-    for dispute in books.disputes_of(hold["payment_id"]):
-        gone = dispute["withdrawn_minor"] - dispute["reinstated_minor"]
-        part = (_json(dispute["parts"]) or {}).get(split_id, 0)
-        total += part if gone == dispute["amount_minor"] else 0
-    return total
+def _kept(books: "Books", payment: Row) -> Iterator[str]:
+    """What went back is out of the splits that it is said to be out of; where one had not so much, the rest of it is
+    out of the others, so that together they never keep what is not there any more."""
+    holds = [hold for hold in books.holds if hold["payment_id"] == payment["id"]]
+    if not holds:
+        return
+    gone, out_of = _going_back(books, payment)
+    kept = sum(hold["captured_minor"] - hold["returned_minor"] for hold in holds)
+    own = payment["captured_minor"] - sum(hold["captured_minor"] for hold in holds) - out_of[""]
+    there = max(0, payment["captured_minor"] - gone)
+    step = max(books.splits[hold["split_id"]]["step"] for hold in holds)
+    if kept - there >= step:
+        yield f"Payment {payment['id']}: {there} is left of it, its holds keep {kept}."
+    missing = own < 0 or any(hold["captured_minor"] < out_of[hold["split_id"]] for hold in holds)
+    for hold in holds:
+        returned, said = hold["returned_minor"], min(hold["captured_minor"], out_of[hold["split_id"]])
+        if returned < said or (returned > said and not missing):
+            yield f"Hold {hold['id']}: {returned} is said to be returned, its refunds and disputes say {said}."
+
+
+def _going_back(books: "Books", payment: Row) -> tuple[int, Counter[str]]:
+    """Refunds that have not failed, and what banks hold of disputes: in all, and by split; "" is the merchant's own."""
+    going = [
+        (refund["amount_minor"], _json(refund["parts"]) or {})
+        for refund in books.refunds_of[payment["id"]]
+        if refund["status"] not in _GONE
+    ]
+    for dispute in books.disputes_of(payment["id"]):
+        if dispute["withdrawn_minor"] - dispute["reinstated_minor"] == dispute["amount_minor"]:
+            going.append((dispute["amount_minor"], _json(dispute["parts"]) or {}))
+    out_of: Counter[str] = Counter()
+    for amount, parts in going:
+        out_of.update(parts)
+        out_of[""] += amount - sum(parts.values())
+    return sum(amount for amount, _ in going), out_of
 
 
 def _posted(books: "Books", hold: Row, name: str) -> Iterator[str]:
@@ -72,7 +96,7 @@ def _posted(books: "Books", hold: Row, name: str) -> Iterator[str]:
     split = books.splits[hold["split_id"]]
     plan, step = _json(split["plan"]), split["step"]
     accounts = _accounts(books, hold["id"])
-    kept = max(0, hold["captured_minor"] - hold["returned_minor"])
+    kept = hold["captured_minor"] - hold["returned_minor"]
     if any(amount < 0 for account, amount in accounts.items() if account != "merchant_payable"):
         yield f"{name}: {dict(accounts)} goes below zero."
     if sum(accounts.values()) != 0 or -accounts["merchant_payable"] > kept:

@@ -8,7 +8,7 @@ from domain.holds.locking import Locked, Which, lock
 from domain.holds.refund import refund_now
 from domain.holds.release import release_now
 from domain.payments.writing import Writing, write
-from domain.refusals import Refusal
+from domain.refusals import Fault, Refusal
 from domain.splits import rows
 from domain.splits.rows import Held
 from kit.database import reading
@@ -22,7 +22,7 @@ _EXPLANATION = "The money was held for as long as the PSP lets it be."
 
 async def mind_next(*, cause: Cause, now: datetime) -> bool:
     """Does what is due with the hold that is due first; False when there is none. Where it cannot be done (a dispute, a
-    vendor who is missing), it is tried again a day later."""
+    vendor who is missing, a refund that failed), it is tried again a day later."""
     row = await unit_of_work(
         lambda unit: unit.fetch_one(
             """UPDATE holds SET due_at = $2 WHERE id = (
@@ -47,21 +47,33 @@ async def _mind(unit: Unit, which: Which, cause: Cause, now: datetime) -> None:
     (hold,) = locked.holds
     if hold.due_at is None or hold.due_at > now:
         await rows.save(unit, locked.payment, [hold], now)
-    elif hold.release_by <= now:
-        await _end(unit, which, hold, cause, now)
     elif hold.release_at is not None and hold.release_at <= now and not hold.unassigned:
         await release_now(unit, which, cause, now)
+    elif hold.release_by <= now:
+        await _end(unit, which, locked, hold, cause, now)
     else:
         await _alert(unit, locked, hold, cause, now)
 
 
-async def _end(unit: Unit, which: Which, hold: Held, cause: Cause, now: datetime) -> None:
+async def _end(unit: Unit, which: Which, locked: Locked, hold: Held, cause: Cause, now: datetime) -> None:
     """The PSP's limit has come. What is for nobody goes back."""
     assert hold.terms is not None
     if hold.terms.on_deadline is DeadlinePolicy.RELEASE and not hold.unassigned:
         await release_now(unit, which, cause, now)
     else:
+        await _check_refunds(unit, locked, now)
         await refund_now(unit, which, RefundReason.OTHER, _EXPLANATION, cause, now)
+
+
+async def _check_refunds(unit: Unit, locked: Locked, now: datetime) -> None:
+    """Where a refund has just failed, another one at once would fail, too."""
+    failed = await unit.fetch_one(
+        "SELECT id FROM refunds WHERE payment_id = $1 AND status IN ('failed', 'canceled') AND updated_at > $2 LIMIT 1",
+        locked.payment["id"],
+        now - _OBSTACLE,
+    )
+    if failed:
+        raise Refusal(Fault("GATEWAY_REFUSED", "A refund of the payment has just failed.", ("holdId",)))
 
 
 async def _alert(unit: Unit, locked: Locked, hold: Held, cause: Cause, now: datetime) -> None:

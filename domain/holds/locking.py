@@ -9,6 +9,7 @@ from domain.refusals import Fault, Refusal
 from domain.splits import rows
 from domain.splits.rows import Held
 from kit.database.unit import Unit
+from models import CONTESTING
 
 
 class HoldNotFound(Refusal):
@@ -45,11 +46,13 @@ async def lock(unit: Unit, which: Which, now: datetime) -> list[Locked]:
     if order is None:
         raise Refusal(Fault("NOT_FOUND", f"There is no order {order_id[:60]!r}.", ("orderId",)))
     payments = await unit.fetch(
-        """SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.currency, p.captured_minor, p.disputed_minor,
-                  p.fee_minor, p.fee_currency, o.version AS order_version, o.total_minor AS order_total_minor
+        """SELECT p.id, p.merchant_id, p.order_id, p.gateway, p.currency, p.captured_minor, p.fee_minor, p.fee_currency,
+                  o.version AS order_version, o.total_minor AS order_total_minor,
+                  EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id AND d.status = ANY($2)) AS contested
              FROM payments p JOIN orders o ON o.id = p.order_id
             WHERE p.order_id = $1 AND EXISTS (SELECT 1 FROM holds h WHERE h.payment_id = p.id) ORDER BY p.id""",
         order_id,
+        sorted(CONTESTING),
     )
     found = [Locked(payment, await _holds(unit, which, payment, now)) for payment in payments]
     if not any(locked.holds for locked in found):
@@ -83,7 +86,7 @@ def meant(which: Which, found: Sequence[Locked]) -> Iterator[tuple[Locked, Held,
         released = any(hold.totals.payable_minor for locked in found for hold in locked.holds)
         raise _gone(released, which)
     for locked, hold in held:
-        if locked.payment["disputed_minor"]:
+        if locked.payment["contested"]:
             message = "The payer's bank contests the money: wait for the end of the dispute."
             raise Refusal(Fault("PAYMENT_DISPUTED", message, _path(which), retryable=True))
         yield locked, hold, _amount(which, locked, hold)

@@ -20,10 +20,18 @@ class Unassigned(Refusal):
         super().__init__(Fault("HOLD_UNASSIGNED", "No vendor is assigned to it yet: holdAssign.", ("holdId",)))
 
 
+class FeeNotKnown(Refusal):
+    """The vendors bear the PSP's fee, so their shares are not known either."""
+
+    def __init__(self) -> None:
+        message = "Its vendors bear the PSP's fee, which the PSP has not told yet. Try again in a moment."
+        super().__init__(Fault("FEE_NOT_KNOWN", message, ("holdId",), retryable=True))
+
+
 async def release(which: Which, *, idempotency_key: str, body_digest: str, cause: Cause, now: datetime) -> None:
     """Releases a hold, a part of it, or all of an order's. The same key and body release once.
 
-    Raises NOT_FOUND, ORDER_NOT_PAID, HOLD_RELEASED, HOLD_REFUNDED, HOLD_UNASSIGNED, PAYMENT_DISPUTED,
+    Raises NOT_FOUND, ORDER_NOT_PAID, HOLD_RELEASED, HOLD_REFUNDED, HOLD_UNASSIGNED, PAYMENT_DISPUTED, FEE_NOT_KNOWN,
     AMOUNT_EXCEEDS_HELD, INVALID_AMOUNT or CURRENCY_MISMATCH.
     """
     key = idempotency.check(idempotency_key)
@@ -42,7 +50,8 @@ async def release_now(unit: Unit, which: Which, cause: Cause, now: datetime) -> 
     wanted = list(meant(which, found))
     version = found[0].payment["order_version"]
     for locked in found:
-        changes = [(hold, _released(hold, amount)) for each, hold, amount in wanted if each is locked]
+        fee = locked.payment["fee_minor"]
+        changes = [(hold, _released(hold, amount, fee)) for each, hold, amount in wanted if each is locked]
         if not changes:
             continue
         writing = Writing(news=[_news(locked.payment, changes)])
@@ -51,9 +60,11 @@ async def release_now(unit: Unit, which: Which, cause: Cause, now: datetime) -> 
         version += len(writing.news)
 
 
-def _released(hold: Held, amount_minor: int) -> Held:
+def _released(hold: Held, amount_minor: int, fee_minor: int | None) -> Held:
     if hold.unassigned:
         raise Unassigned
+    if hold.awaits_fee(fee_minor):
+        raise FeeNotKnown
     return hold.to(released_minor=hold.totals.payable_minor + amount_minor)
 
 

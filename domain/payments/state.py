@@ -7,7 +7,7 @@ from domain.actions import PaymentState
 from domain.refusals import Fault, Refusal
 from kit.database.reading import decode_time
 from kit.database.unit import Unit
-from models import PaymentStatus
+from models import CONTESTING, PaymentStatus
 
 
 class NotFound(Refusal):
@@ -30,15 +30,23 @@ async def locked_state(unit: Unit, merchant_id: str, payment_id: str, now: datet
     pending = await unit.fetch_one(
         """SELECT (SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM refunds
                     WHERE payment_id = $1 AND status IN ('reserved', 'pending')) AS refunding,
-                  EXISTS (SELECT 1 FROM operations WHERE payment_id = $1 AND status = 'reserved') AS operating""",
+                  EXISTS (SELECT 1 FROM operations WHERE payment_id = $1 AND status = 'reserved') AS operating,
+                  EXISTS (SELECT 1 FROM disputes WHERE payment_id = $1 AND status = ANY($2)) AS contested""",
         payment_id,
+        sorted(CONTESTING),
     )
     assert pending is not None
-    return state_of(row, int(pending["refunding"]), bool(pending["operating"]), now)
+    return state_of(
+        row,
+        refunding_minor=int(pending["refunding"]),
+        operating=bool(pending["operating"]),
+        contested=bool(pending["contested"]),
+        now=now,
+    )
 
 
-def state_of(row: Any, refunding_minor: int, operating: bool, now: datetime) -> PaymentState:
-    """What a payment's row, its refunds on their way and its operation underway come to."""
+def state_of(row: Any, *, refunding_minor: int, operating: bool, contested: bool, now: datetime) -> PaymentState:
+    """What a payment's row, its refunds on their way, its operation underway and its open disputes come to."""
     over = row["capture_before"] is not None and decode_time(row["capture_before"]) <= now
     return PaymentState(
         payment_id=row["id"],
@@ -50,6 +58,7 @@ def state_of(row: Any, refunding_minor: int, operating: bool, now: datetime) -> 
         disputed_minor=row["disputed_minor"],
         refunding_minor=refunding_minor,
         operating=operating,
+        contested=contested,
         expired=over and row["status"] == PaymentStatus.AUTHORIZED,
         registered=row["session_token"] is not None or row["intent_token"] is not None,
     )

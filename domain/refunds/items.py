@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from domain.actions import PaymentState
 from domain.catalog import Amount
 from domain.payments.operations import AmountTooLarge
 from domain.refusals import Fault, Findings, Refusal
@@ -30,13 +31,13 @@ def checked(given: Sequence[tuple[str, Named]], *, with_amount: bool) -> dict[st
     return found
 
 
-async def named(
-    unit: Unit, payment_id: str, currency: str, wanted: Mapping[str, Named], now: datetime
-) -> dict[str, int]:
+async def named(unit: Unit, state: PaymentState, wanted: Mapping[str, Named], now: datetime) -> dict[str, int]:
     """How much of each item goes back, in minor units. The payment is locked. Raises NOT_FOUND, INVALID_AMOUNT,
     CURRENCY_MISMATCH or AMOUNT_EXCEEDS_REFUNDABLE."""
+    currency = state.currency
     payment = await unit.fetch_one(
-        "SELECT p.order_id, o.is_split FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1", payment_id
+        "SELECT p.order_id, o.is_split FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1",
+        state.payment_id,
     )
     assert payment is not None
     left, found = await _left(unit, payment["order_id"]), {}
@@ -53,7 +54,7 @@ async def named(
             raise AmountTooLarge("AMOUNT_EXCEEDS_REFUNDABLE", amount_minor, left[item_id])
         found[item_id] = amount_minor
     if payment["is_split"]:
-        await _check_splits(unit, payment["order_id"], payment_id, found, now)
+        await _check_splits(unit, payment["order_id"], state, found, now)
     return found
 
 
@@ -71,10 +72,14 @@ async def _left(unit: Unit, order_id: str) -> Counter[str]:
     return left
 
 
-async def _check_splits(unit: Unit, order_id: str, payment_id: str, amounts: Mapping[str, int], now: datetime) -> None:
-    """A vendor's share goes back as far as it is there: refunds without names may have taken of it."""
-    holds = await rows.of_payment(unit, order_id, payment_id, now)
+async def _check_splits(
+    unit: Unit, order_id: str, state: PaymentState, amounts: Mapping[str, int], now: datetime
+) -> None:
+    """Each party's part goes back as far as it is there, also the merchant's own: refunds without names may have taken
+    of it, and the payment may be for a part of the order only."""
+    holds = await rows.of_payment(unit, order_id, state.payment_id, now)
     kept = {held.split_id: held.totals.kept_minor for held in holds}
+    kept[OWN] = state.refundable_minor - sum(kept.values())
     for split_id, amount in by_split(amounts, holds).items():
-        if split_id != OWN and amount > kept[split_id]:
+        if amount > kept[split_id]:
             raise AmountTooLarge("AMOUNT_EXCEEDS_REFUNDABLE", amount, kept[split_id])

@@ -72,7 +72,7 @@ async def prepare(unit: Unit, wanted: Wanted, state: PaymentState, gateways: Gat
     if wanted.items is None:
         return new_refund(wanted, state, gateways, now)
     guard_payment(PaymentAction.REFUND, state)
-    amounts = await named(unit, wanted.payment_id, state.currency, wanted.items, now)
+    amounts = await named(unit, state, wanted.items, now)
     total = replace(wanted, amount_minor=sum(amounts.values()), currency=state.currency)
     return replace(new_refund(total, state, gateways, now), items=amounts)
 

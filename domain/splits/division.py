@@ -29,6 +29,17 @@ def portion(total: int, parts: Sequence[int]) -> list[int]:
     return found
 
 
+def covered(amounts: Mapping[str, int], step: int, own: str) -> dict[str, int]:
+    """The amounts once the others, in proportion, have made up for those below 0: these become 0. Only `own` stays
+    below, with what is more than there is, or no whole step."""
+    there = {name: max(0, amount) for name, amount in amounts.items()}
+    lacking = sum(there.values()) - sum(amounts.values())
+    if not lacking:
+        return dict(amounts)
+    taken = divided(lacking, there, step, own)
+    return {name: there.get(name, 0) - taken[name] for name in {**there, own: 0}}
+
+
 def divided(total: int, parts: Mapping[str, int], step: int, own: str) -> dict[str, int]:
     """`portion` by names, in whole steps of `step` minor units; what is no whole step is left to `own`. The names are
     taken in their own order: a database may return them in another one than they were kept in."""

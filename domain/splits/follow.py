@@ -12,7 +12,7 @@ from domain.events import NewEvent
 from domain.ledger import Entry
 from domain.payments.writing import Writing
 from domain.splits import rows
-from domain.splits.division import divided
+from domain.splits.division import covered, divided
 from domain.splits.rows import Held
 from domain.splits.standing import Standing, standing
 from kit.database.reading import decode_json
@@ -114,7 +114,7 @@ def _after(
     held: Held, captured: Mapping[str, int], returned: Mapping[str, int], fees: Mapping[str, int], payment: Row
 ) -> Held:
     now_captured, released = captured[held.split_id], held.totals.released_minor
-    if held.terms is None and (held.fee_bearer is FeeBearer.PLATFORM or payment["fee_minor"] is not None):
+    if held.terms is None and not held.awaits_fee(payment["fee_minor"]):
         released = now_captured
     return held.to(
         captured_minor=now_captured,
@@ -131,24 +131,34 @@ async def _returned(unit: Unit, payment: Row, holds: Sequence[Held], captured: M
     """What has been given back, or is being, or was taken by the payer's bank, of each split."""
     if all(held.is_new for held in holds):
         return {}
-    kept = Counter(captured)
-    for source in await _sources(unit, payment["id"]):
-        parts = decode_json(source["parts"])
-        if parts is None:
-            parts = _parts(source, kept, holds)
+    sources = await _sources(unit, payment["id"])
+    kept = take(captured, sources, holds)
+    for source in sources:
+        if source["is_new"]:
             await unit.execute(
                 f"UPDATE {source['kind']} SET parts = $2 WHERE id = $1",  # noqa: S608 - one of two of our own tables
                 source["id"],
-                parts,
+                source["parts"],
             )
-        whole = {**parts, OWN: max(0, source["amount_minor"] - sum(parts.values()))}
-        kept.subtract(divided(source["gone_minor"], whole, holds[0].totals.step, OWN))
     return {split_id: captured[split_id] - kept[split_id] for split_id in captured}
 
 
+def take(captured: Mapping[str, int], sources: Sequence[dict[str, Any]], holds: Sequence[Held]) -> dict[str, int]:
+    """What is kept of each split, and of what no rule covers; settles the `parts` of a source that has none. Where more
+    went back than there was, the others bear it: once all has gone back, nothing is kept of any. Pure."""
+    step, kept = holds[0].totals.step, Counter(captured)
+    for source in sources:
+        if source["parts"] is None:
+            source["parts"] = _parts(source, covered(kept, step, OWN), holds)
+        whole = {**source["parts"], OWN: source["amount_minor"] - sum(source["parts"].values())}
+        kept.subtract(divided(source["gone_minor"], whole, step, OWN))
+    return covered(kept, step, OWN)
+
+
 async def _sources(unit: Unit, payment_id: str) -> list[dict[str, Any]]:
-    """Refunds and disputes, oldest first; `gone_minor` is what is gone of their amount now."""
-    return await unit.fetch(
+    """Refunds and disputes, oldest first; `gone_minor` is what is gone of their amount now. `is_new`: out of which
+    splits it is has not been settled."""
+    rows = await unit.fetch(
         """SELECT 'refunds' AS kind, id, amount_minor, items, parts, created_at,
                   CASE WHEN status IN ('failed', 'canceled') THEN 0 ELSE amount_minor END AS gone_minor
              FROM refunds WHERE payment_id = $1
@@ -158,13 +168,14 @@ async def _sources(unit: Unit, payment_id: str) -> list[dict[str, Any]]:
             ORDER BY created_at, id""",
         payment_id,
     )
+    decoded = [{**row, "items": decode_json(row["items"]), "parts": decode_json(row["parts"])} for row in rows]
+    return [{**row, "is_new": row["parts"] is None} for row in decoded]
 
 
 def _parts(source: Row, kept: Mapping[str, int], holds: Sequence[Held]) -> dict[str, int]:
     """Out of which splits the amount comes: those of the items that the merchant named, or all in proportion."""
-    items = decode_json(source["items"])
-    if items:
-        return {split_id: n for split_id, n in by_split(items, holds).items() if split_id != OWN}
+    if source["items"]:
+        return {split_id: n for split_id, n in by_split(source["items"], holds).items() if split_id != OWN}
     left = {split_id: max(0, amount) for split_id, amount in kept.items()}
     parts = divided(min(source["amount_minor"], sum(left.values())), left, holds[0].totals.step, OWN)
     return {split_id: amount for split_id, amount in parts.items() if amount and split_id != OWN}

@@ -52,6 +52,10 @@ class Held:
         release_at = None if self.unassigned else self.release_at
         return min(time for time in (alert, release_at, self.release_by) if time)
 
+    def awaits_fee(self, fee_minor: int | None) -> bool:
+        """Whether its shares are less a fee that the PSP has yet to tell; `fee_minor` is the payment's."""
+        return self.fee_bearer is FeeBearer.VENDORS and fee_minor is None
+
     @property
     def unassigned(self) -> bool:
         """Whether it waits for a vendor."""

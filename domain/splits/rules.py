@@ -9,6 +9,7 @@ from domain import idempotency
 from domain.catalog import Amount, check_amount
 from domain.refusals import Findings
 from domain.splits.rule import ASSIGNEE, COMMISSION, WHOLE, Hold, Part, Rule
+from domain.splits.sale import hold_days
 from gateways.registry import Gateways
 from kit import ids
 from kit.database import reading
@@ -16,7 +17,6 @@ from kit.database.unit import Unit, unit_of_work
 from models import FeeBearer
 
 MAX_PARTS = 50
-MAX_RELEASE_DAYS = 730
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,10 @@ async def create_rule(
 async def _checked(findings: Findings, gateways: Gateways, merchant_id: str, wanted: NewRule) -> Rule:
     given = [(part, ("parts", str(number))) for number, part in enumerate(wanted.parts)]
     findings.unless(1 <= len(given) <= MAX_PARTS, "INVALID_SPLIT", f"A rule has 1 to {MAX_PARTS} parts.", "parts")
-    parts = [_part(findings, part, part.vendor_id or ASSIGNEE, path) for part, path in given[:MAX_PARTS]]
+    parts = [
+        _part(findings, part, ASSIGNEE if part.vendor_id is None else part.vendor_id, path)
+        for part, path in given[:MAX_PARTS]
+    ]
     if wanted.commission is not None:
         parts.append(_part(findings, wanted.commission, COMMISSION, ("commission",)))
     _check_whole(findings, parts)
@@ -94,16 +97,10 @@ async def _checked(findings: Findings, gateways: Gateways, merchant_id: str, wan
         "hold",
     )
     currency = _check_currency(findings, gateways, wanted)
-    await _check_vendors(findings, merchant_id, wanted)
-    days = wanted.hold.release_after_days if wanted.hold else None
-    findings.unless(
-        days is None or 1 <= days <= MAX_RELEASE_DAYS,
-        "INVALID",
-        f"Money is held for 1 to {MAX_RELEASE_DAYS} days.",
-        "hold",
-        "releaseAfterDays",
-    )
-    return Rule(parts=tuple(parts), fee_bearer=wanted.fee_bearer, currency=currency, hold=wanted.hold)
+    vendors = await _check_vendors(findings, merchant_id, wanted)
+    rule = Rule(parts=tuple(parts), fee_bearer=wanted.fee_bearer, currency=currency, hold=wanted.hold)
+    _check_hold(findings, gateways, rule, vendors)
+    return rule
 
 
 def _part(findings: Findings, part: NewPart, party: str, path: tuple[str, ...]) -> Part:
@@ -161,21 +158,42 @@ def _check_currency(findings: Findings, gateways: Gateways, wanted: NewRule) -> 
     return fixed[0].currency if fixed else None
 
 
-async def _check_vendors(findings: Findings, merchant_id: str, wanted: NewRule) -> None:
-    """Vendors must be the merchant's own, and not disabled; whether money can go there is asked when something is
-    sold."""
-    named = sorted({part.vendor_id for part in wanted.parts if part.vendor_id})
+def _check_hold(findings: Findings, gateways: Gateways, rule: Rule, vendors: Mapping[str, Mapping[str, Any]]) -> None:
+    """A date behind the PSP's limit would never come: the limit ends the hold."""
+    days, most = rule.hold.release_after_days if rule.hold else None, hold_days(gateways.default, rule, vendors)
+    findings.unless(
+        days is None or 1 <= days <= most,
+        "INVALID",
+        f"Money for these vendors is released after 1 to {most} days, the PSP's limit.",
+        "hold",
+        "releaseAfterDays",
+    )
+
+
+async def _check_vendors(findings: Findings, merchant_id: str, wanted: NewRule) -> dict[str, Mapping[str, Any]]:
+    """The vendors by id. They must be the merchant's own, and not disabled; whether money can go there is asked when
+    something is sold."""
+    given = [(number, part.vendor_id) for number, part in enumerate(wanted.parts[:MAX_PARTS])]
+    named = [(number, vendor_id) for number, vendor_id in given if vendor_id is not None]
     rows = await reading.fetch(
-        "SELECT id, disabled_at FROM vendors WHERE merchant_id = $1 AND id = ANY($2)", merchant_id, named
+        "SELECT id, country, disabled_at FROM vendors WHERE merchant_id = $1 AND id = ANY($2)",
+        merchant_id,
+        sorted({vendor_id for _, vendor_id in named if ids.prefix_of(vendor_id) == "ven"}),
     )
     known: dict[str, Mapping[str, Any]] = {row["id"]: row for row in rows}
-    for number, part in enumerate(wanted.parts[:MAX_PARTS]):
-        path = ("parts", str(number), "vendorId")
-        vendor = known.get(part.vendor_id or "")
-        if part.vendor_id is None:
-            continue
-        if findings.unless(vendor is not None, "NOT_FOUND", f"There is no vendor {part.vendor_id[:60]!r}.", *path):
-            assert vendor is not None
-            findings.unless(
-                vendor["disabled_at"] is None, "VENDOR_DISABLED", f"Vendor {part.vendor_id} is disabled.", *path
-            )
+    for number, vendor_id in named:
+        _check_vendor(findings, vendor_id, known.get(vendor_id), ("parts", str(number), "vendorId"))
+    return known
+
+
+def _check_vendor(findings: Findings, vendor_id: str, vendor: Mapping[str, Any] | None, path: tuple[str, ...]) -> None:
+    if not findings.unless(
+        ids.prefix_of(vendor_id) == "ven",
+        "INVALID_ID",
+        f"{vendor_id[:60]!r} is not the id of a vendor; those begin with ven_.",
+        *path,
+    ):
+        return
+    if findings.unless(vendor is not None, "NOT_FOUND", f"There is no vendor {vendor_id!r}.", *path):
+        assert vendor is not None
+        findings.unless(vendor["disabled_at"] is None, "VENDOR_DISABLED", f"Vendor {vendor_id} is disabled.", *path)

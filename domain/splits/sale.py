@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from domain.catalog import check_rule_name
 from domain.order_input import Line
 from domain.refusals import Findings
 from domain.splits.rule import COMMISSION, DoesNotFit, Rule, plan
@@ -40,7 +41,7 @@ async def check_sales(
 ) -> list[Sale]:
     """The sales of an order in the currency; finds what stands in their way."""
     step = gateway.capabilities.steps.get(currency, 1)
-    covered = list(_covered(lines, findings.text(order_rule, "The rule", 100, "splitRule")))
+    covered = list(_covered(lines, check_rule_name(findings, order_rule, "splitRule")))
     if not covered:
         return []
     rules = await _newest(merchant_id, sorted({name for name, *_ in covered}))
@@ -61,7 +62,7 @@ async def check_sales(
                     rule_id=row["id"],
                     amount_minor=amount_minor,
                     step=step,
-                    hold_days=_hold_days(gateway, rule, vendors),
+                    hold_days=hold_days(gateway, rule, vendors),
                     plan=divides,
                 )
             )
@@ -121,11 +122,11 @@ def _check_vendors(findings: Findings, rule: Rule, vendors: Mapping[str, Row], p
             )
 
 
-def _hold_days(gateway: Gateway, rule: Rule, vendors: Mapping[str, Row]) -> int:
+def hold_days(gateway: Gateway, rule: Rule, vendors: Mapping[str, Row]) -> int:
     """For how long the PSP lets money for all these vendors be held; where one is not known yet, its usual limit."""
     countries = [vendors[vendor_id]["country"] for vendor_id in rule.vendor_ids if vendor_id in vendors]
-    unknown = [""] if len(countries) < sum(part.party != COMMISSION for part in rule.parts) else []
-    return min((gateway.connect.hold_limit(country).days for country in (*countries, *unknown)), default=0)
+    unknown = [""] if not countries or len(countries) < sum(part.party != COMMISSION for part in rule.parts) else []
+    return min(gateway.connect.hold_limit(country).days for country in (*countries, *unknown))
 
 
 def _plan(

@@ -12,7 +12,8 @@ from domain.splits.rule import ASSIGNEE, COMMISSION, PLATFORM
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """What has happened to a hold's money so far, in minor units: captured, returned to the payer (or taken by the
-    payer's bank), released; and what the vendors bear of the PSP's fee. `plan` divides the whole amount."""
+    payer's bank), which is at most that, released; and what the vendors bear of the PSP's fee. `plan` divides the whole
+    amount."""
 
     plan: Mapping[str, int]
     step: int
@@ -22,9 +23,12 @@ class Totals:
     released_minor: int = 0
     fee_minor: int = 0
 
+    def __post_init__(self) -> None:
+        assert 0 <= self.returned_minor <= self.captured_minor, self
+
     @property
     def kept_minor(self) -> int:
-        return max(0, self.captured_minor - self.returned_minor)
+        return self.captured_minor - self.returned_minor
 
     @property
     def payable_minor(self) -> int:

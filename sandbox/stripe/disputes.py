@@ -227,15 +227,22 @@ def decide(call: Call, dispute: Json, verdict: Verdict) -> None:
             _reinstate(call, dispute)
     elif is_inquiry(dispute):
         _close(call, dispute, "warning_closed", refundable=True)
+    elif verdict == "won":
+        _close(call, dispute, "won", refundable=True)
+        _reinstate(call, dispute)
     else:
-        _close(call, dispute, verdict, refundable=verdict == "won")
-        if verdict == "won":
-            _reinstate(call, dispute)
+        _lose(call, dispute)
 
 
 def _close(call: Call, dispute: Json, status: str, *, refundable: bool) -> None:
     events.change(call, dispute, status=status, is_charge_refundable=refundable)
     events.emit(call, "charge.dispute.closed", dispute)
+
+
+def _lose(call: Call, dispute: Json) -> None:
+    """What the bank did not contest can be refunded again."""
+    charge = call.get(dispute["charge"], "charge")
+    _close(call, dispute, "lost", refundable=disputable(call, charge) > 0)
 
 
 def _escalate(call: Call, dispute: Json) -> None:
@@ -261,7 +268,7 @@ def accept(call: Call, dispute: Json) -> None:
     if is_inquiry(dispute):
         _close(call, dispute, "warning_closed", refundable=True)
     else:
-        _close(call, dispute, "lost", refundable=False)
+        _lose(call, dispute)
 
 
 def close_unanswered(call: Call, dispute: Json) -> None:
@@ -293,6 +300,12 @@ def forbids_refund(call: Call, charge: Json) -> bool:
     """Whether a dispute already took the charge's money back."""
     known = call.store.linked(call.livemode, "dispute", "charge", charge["id"])
     return any(not each["is_charge_refundable"] for each in known)
+
+
+def lost(call: Call, charge: Json) -> int:
+    """Minor units of the charge that its cardholder's bank keeps."""
+    known = call.store.linked(call.livemode, "dispute", "charge", charge["id"])
+    return sum(each["amount"] for each in known if each["status"] == "lost")
 
 
 def refunded(call: Call, charge: Json) -> None:

@@ -29,7 +29,7 @@ CREATE: params.Shape = {
 @endpoint("POST", "/v1/refunds", CREATE)
 def create(call: Call, given: dict[str, Any]) -> Json:
     charge = _charge_of(call, given)
-    remaining = charge["amount_captured"] - refunded(charge)
+    remaining = charge["amount_captured"] - refunded(charge) - disputes.lost(call, charge)
     if disputes.forbids_refund(call, charge):
         raise InvalidRequest(
             f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"

@@ -16,7 +16,17 @@ from domain.reads import Condition, Row
 from domain.refusals import Fault
 from kit import clock
 from kit.database.reading import decode_json, decode_time
-from models import IN_FLIGHT, CaptureMethod, DisputeStatus, PaymentStatus, Recurrence, RefundReason, RefundStatus, Scope
+from models import (
+    CONTESTING,
+    IN_FLIGHT,
+    CaptureMethod,
+    DisputeStatus,
+    PaymentStatus,
+    Recurrence,
+    RefundReason,
+    RefundStatus,
+    Scope,
+)
 from schema.arguments import After, First
 from schema.enums import show
 from schema.events.types import Event
@@ -294,9 +304,16 @@ class Payment(Node):
     @strawberry.field(description="What may be done now, and why not the rest.")
     async def actions(self, info: Info) -> list[PaymentActionState]:
         load = context_of(info).load
-        refunds, operating = await gather(load.refunds.load(self.id), load.operations.load(self.id))
-        refunding = sum(row["amount_minor"] for row in refunds if row["status"] in IN_FLIGHT)
-        state = state_of(self.facts, refunding, bool(operating), clock.now())
+        refunds, operating, disputes = await gather(
+            load.refunds.load(self.id), load.operations.load(self.id), load.disputes.load(self.id)
+        )
+        state = state_of(
+            self.facts,
+            refunding_minor=sum(row["amount_minor"] for row in refunds if row["status"] in IN_FLIGHT),
+            operating=bool(operating),
+            contested=any(row["status"] in CONTESTING for row in disputes),
+            now=clock.now(),
+        )
         return [_action_state(action, state) for action in PaymentAction]
 
     @strawberry.field(description="Money given back or on its way back, oldest first.")

@@ -25,6 +25,7 @@ from schema.splits.types import SplitRule
 class SplitErrorCode(Enum):
     REQUIRED = "REQUIRED"
     INVALID = "INVALID"
+    INVALID_ID = "INVALID_ID"
     INVALID_AMOUNT = "INVALID_AMOUNT"
     INVALID_SPLIT = "INVALID_SPLIT"
     TOO_LONG = "TOO_LONG"
@@ -71,7 +72,8 @@ class CommissionInput:
 @strawberry.input(description="Captured money is to wait until it is released.")
 class HoldTermsInput:
     release_after_days: int | None = strawberry.field(
-        default=None, description="Release it by itself after so many days, 1 to 730. Left out: holdRelease does."
+        default=None,
+        description="Release it by itself after so many days, from 1 to the PSP's limit. Left out: holdRelease does.",
     )
     on_deadline: DeadlinePolicy = strawberry.field(
         default=DeadlinePolicy.REFUND, description="What becomes of it when the PSP's limit comes."

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.splits.division import divided, largest_remainder, portion
+from domain.splits.division import covered, divided, largest_remainder, portion
+from domain.splits.follow import OWN, take
+from domain.splits.rows import Held
 from domain.splits.rule import ASSIGNEE, COMMISSION, PLATFORM, WHOLE, DoesNotFit, Part, Rule, plan
 from domain.splits.standing import Standing, Totals, standing
 from models import FeeBearer
@@ -78,6 +82,21 @@ def test_what_is_no_whole_step_is_left_to_the_owner(parts: dict[str, int], total
     found = divided(total, parts, step, "own")
     assert sum(found.values()) == total
     assert all(amount % step == 0 for name, amount in found.items() if name != "own")
+
+
+@given(st.dictionaries(st.sampled_from("abcde"), st.integers(-(10**6), 10**6)), STEPS)
+def test_what_is_missing_of_one_is_made_up_for_by_the_others(units: dict[str, int], step: int) -> None:
+    amounts = {name: amount * step for name, amount in units.items()} | {"own": units.get("a", 0)}
+    found = covered(amounts, step, "own")
+    assert sum(found.values()) == sum(amounts.values())
+    others = {name: amount for name, amount in found.items() if name != "own"}
+    assert all(0 <= amount <= max(0, amounts[name]) for name, amount in others.items())
+    if min(amounts.values()) >= 0:
+        assert found == amounts
+    if sum(amounts.values()) <= 0:
+        assert not any(others.values())
+    if found["own"] <= -step:
+        assert sum(amounts.values()) < 0
 
 
 @given(rules(), st.integers(0, 10**9), st.integers(1, 3), STEPS)
@@ -156,3 +175,59 @@ def test_thirds_in_currencies_of_all_kinds(amount: int, step: int, wanted: int) 
     found = plan(rule, amount, 1, step)
     assert sum(found.values()) == amount
     assert found["ven_c"] == wanted
+
+
+@st.composite
+def payments(draw: st.DrawFn) -> tuple[dict[str, int], list[Held]]:
+    """What was captured of each split and of the merchant's own, with its holds: items a, b and c."""
+    step = draw(STEPS)
+    captured = {split: draw(st.integers(0, 1000)) * step for split in draw(st.sampled_from(["a", "ab", "abc"]))}
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    holds = [
+        Held(
+            hold_id=split,
+            split_id=split,
+            line_item_id=f"item {split}",
+            split_amount_minor=amount,
+            terms=None,
+            fee_bearer=FeeBearer.PLATFORM,
+            totals=Totals(plan={PLATFORM: amount}, step=step, captured_minor=amount),
+            version=1,
+            release_at=None,
+            release_by=now,
+            alerted_at=None,
+            is_new=False,
+        )
+        for split, amount in captured.items()
+    ]
+    return {**captured, OWN: draw(st.integers(0, 1000)) * step}, holds
+
+
+@given(payments(), st.data())
+def test_whatever_goes_back_by_whatever_way_nobody_keeps_what_is_not_there(
+    payment: tuple[dict[str, int], list[Held]], data: st.DataObject
+) -> None:
+    """Refunds with and without names, also of more than is there, that fail or not, and disputes won or lost."""
+    captured, holds = payment
+    step, sources = holds[0].totals.step, list[dict[str, Any]]()
+    for _ in range(data.draw(st.integers(0, 6))):
+        amount = data.draw(st.integers(1, 1500)) * step
+        item = data.draw(st.sampled_from([None, "item a", "item b", "item own"]))
+        sources.append(
+            {
+                "amount_minor": amount,
+                "gone_minor": amount,
+                "items": {item: amount} if item else None,
+                "parts": None,
+            }
+        )
+        take(captured, sources, holds)
+        again = data.draw(st.sampled_from(sources))
+        again["gone_minor"] = data.draw(st.sampled_from([0, again["amount_minor"]]))
+        kept = take(captured, sources, holds)
+        left = sum(captured.values()) - sum(source["gone_minor"] for source in sources)
+        assert sum(kept.values()) == left
+        assert all(0 <= kept[hold.split_id] <= captured[hold.split_id] for hold in holds)
+        assert kept[OWN] >= min(0, left)
+        if left <= 0:
+            assert not any(kept[hold.split_id] for hold in holds)

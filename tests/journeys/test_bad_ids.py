@@ -46,6 +46,9 @@ _KEY = {"idempotencyKey": "k"}
 _SOMEBODY = {**_KEY, "customer": {"email": "ada@example.com"}}
 
 
+_REFUND = {**_KEY, "reason": "DUPLICATE"}
+
+
 def _of(name: str) -> str:
     kind = name[0].upper() + name[1:]
     return f"mutation ($input: {kind}Input!) {{ {name}(input: $input) {{ userErrors {{ code path }} }} }}"
@@ -73,6 +76,24 @@ MUTATIONS: dict[str, tuple[str, str, Any]] = {
         )
         for name in ("subscriptionCancel", "subscriptionChange", "subscriptionPause", "subscriptionResume")
     },
+    "splitRuleCreate": (
+        "ven",
+        "parts.0.vendorId",
+        lambda id: (_of("splitRuleCreate"), {"idempotencyKey": "k", "name": "r", "parts": [{"vendorId": id}]}),
+    ),
+    **{
+        name: ("ven", "vendorId", lambda id, name=name: (_of(name), {"vendorId": id}))
+        for name in ("vendorDisable", "vendorEnable")
+    },
+    "holdRelease": ("hold", "holdId", lambda id: (_of("holdRelease"), {"holdId": id, "idempotencyKey": "k"})),
+    "holdRelease of an order": (
+        "ord",
+        "orderId",
+        lambda id: (_of("holdRelease"), {"orderId": id, "idempotencyKey": "k"}),
+    ),
+    "holdRefund": ("hold", "holdId", lambda id: (_of("holdRefund"), {"holdId": id, **_REFUND})),
+    "holdRefund of an order": ("ord", "orderId", lambda id: (_of("holdRefund"), {"orderId": id, **_REFUND})),
+    "holdAssign": ("hold", "holdId", lambda id: (_of("holdAssign"), {"holdId": id, "vendorId": fresh("ven")})),
     "subscriptionStart": ("plan", "planId", lambda id: (_of("subscriptionStart"), {"planId": id, **_SOMEBODY})),
     "orderCreate": (
         "prod",
@@ -82,13 +103,17 @@ MUTATIONS: dict[str, tuple[str, str, Any]] = {
 }
 
 
+_OPTIONAL = {"orderCreate", "splitRuleCreate"} | {name for name in MUTATIONS if name.startswith("holdRe")}
+"""Whose id may be left out."""
+
+
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_refuses_an_id_that_is_malformed_or_of_another_kind(shop: Shop, name: str) -> None:
     prefix, path, asking = MUTATIONS[name]
     cases: dict[Any, Any] = {id: [("INVALID_ID", path)] for id in malformed(prefix)}
     cases[fresh(prefix)] = [("NOT_FOUND", path)]
     cases |= {1.5: "BAD_REQUEST", True: "BAD_REQUEST"}
-    if name != "orderCreate":
+    if name not in _OPTIONAL:
         cases[None] = "BAD_REQUEST"
     with nothing_happens(shop):
         met = {}
@@ -110,6 +135,11 @@ QUERIES: dict[str, tuple[str, str]] = {
         "query ($id: ID!) { webhookDeliveries(filter: {endpointId: $id}) { nodes { id } } }",
     ),
     "deliveries by event": ("evt", "query ($id: ID!) { webhookDeliveries(filter: {eventId: $id}) { nodes { id } } }"),
+    "vendor": ("ven", "query ($id: ID!) { vendor(id: $id) { id } }"),
+    "hold": ("hold", "query ($id: ID!) { hold(id: $id) { id } }"),
+    "holds by payment": ("pay", "query ($id: ID!) { holds(filter: {paymentId: $id}) { nodes { id } } }"),
+    "holds by order": ("ord", "query ($id: ID!) { holds(filter: {orderId: $id}) { nodes { id } } }"),
+    "payouts by vendor": ("ven", "query ($id: ID!) { payouts(filter: {vendorId: $id}) { nodes { id } } }"),
     "orders by customer": ("cus", "query ($id: ID!) { orders(filter: {customerId: $id}) { nodes { id } } }"),
     "payments by order": ("ord", "query ($id: ID!) { payments(filter: {orderId: $id}) { nodes { id } } }"),
 }

@@ -130,6 +130,19 @@ def with_rule_name(text: str) -> tuple[str, Any]:
     return vendors.RULE, {"input": given}
 
 
+def with_item_rule(text: str) -> tuple[str, Any]:
+    return ORDER_CREATE, order(items=[{"name": "Thing", "unitAmount": AMOUNT, "splitRule": text}])
+
+
+def with_order_rule(text: str) -> tuple[str, Any]:
+    return ORDER_CREATE, order(splitRule=text)
+
+
+def with_product_rule(text: str) -> tuple[str, Any]:
+    query, given = with_product_name("Cup")
+    return query, {"input": {**given["input"], "splitRule": text}}
+
+
 def with_vendor_name(text: str) -> tuple[str, Any]:
     given = {"idempotencyKey": os.urandom(8).hex(), "name": text, "email": "v@example.com", "country": "DE"}
     return vendors.CREATE, {"input": given}
@@ -154,7 +167,15 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("asking", "path", "limit"), FIELDS)
+NAMES = [
+    pytest.param(with_item_rule, "items.0.splitRule", 100, id="an item's split rule"),
+    pytest.param(with_order_rule, "splitRule", 100, id="an order's split rule"),
+    pytest.param(with_product_rule, "splitRule", 100, id="a product's split rule"),
+]
+"""Of what must be there."""
+
+
+@pytest.mark.parametrize(("asking", "path", "limit"), [*FIELDS, *NAMES])
 def test_a_text_that_cannot_be_shown_or_is_too_long_or_holds_a_card_number(
     shop: Shop, asking: Any, path: str, limit: int
 ) -> None:

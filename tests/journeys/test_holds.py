@@ -31,6 +31,7 @@ from tests.vendors import (
     do,
     find,
     found,
+    fund,
     held,
     item,
     key,
@@ -275,6 +276,7 @@ def test_the_same_key_releases_and_refunds_once(town: Town, shop: Shop, anna: An
 
 
 def test_a_dispute_takes_the_shares_back_and_a_win_gives_them_again(town: Town, shop: Shop, anna: Any) -> None:
+    fund(town, "EUR")
     payment = sold(shop, [item(10000, commissioned(shop, anna))])
     settled(shop, payment["id"])
     session = shop.find_payment(payment["id"])
@@ -288,6 +290,80 @@ def test_a_dispute_takes_the_shares_back_and_a_win_gives_them_again(town: Town, 
     again = settled(shop, payment["id"])
     assert moved(again)[-1] == ("MADE", 9000, False)
     assert books(again)[f"vendor_payable:{anna['id']}"] == -9000
+
+
+def test_shares_less_a_fee_that_is_not_known_are_not_released(town: Town, shop: Shop, anna: Any) -> None:
+    name = commissioned(shop, anna, feeBearer="VENDORS", hold=UNTIL_RELEASED)
+    order = shop.order(items=[item(10000, name)])
+    payment = shop.checkout(order["id"])["payment"]
+    town.sandbox("POST", "/faults", method="GET", path="/v1/checkout/sessions/*", kind="status", status=503, next=100)
+    shop.pay(payment)
+    paid = eventually(lambda: found(shop, payment["id"]), lambda seen: seen["order"]["holds"] != [])
+    given = {"holdId": hold_of(paid)["id"], "idempotencyKey": "once"}
+    assert paid["fee"] is None
+    for more in ({}, {"dryRun": True}):
+        (error,) = do(shop, RELEASE, **given, **more)["userErrors"]
+        assert (error["code"], error["retryable"]) == ("FEE_NOT_KNOWN", True)
+    assert (held(found(shop, payment["id"])), moved(found(shop, payment["id"]))) == ([10000], [])
+    town.quiet()
+    shop.sync(payment["id"])
+    fee = found(shop, payment["id"])["fee"]["amountMinor"]
+    assert codes(do(shop, RELEASE, **given)) == []
+    assert moved(settled(shop, payment["id"])) == [("MADE", 9000 - fee, False)]
+
+
+@pytest.mark.parametrize("ends", ["released", "refunded", "refundCreate", "RELEASE", "REFUND"])
+def test_what_a_lost_dispute_has_left_can_be_released_and_refunded_and_its_limit_comes(
+    town: Town, shop: Shop, anna: Any, ends: str
+) -> None:
+    payment = into_hold(shop, anna, onDeadline=ends if ends.isupper() else "REFUND")
+    hold_id = hold_of(payment)["id"]
+    charge = charge_of(town, shop.find_payment(payment["id"]))
+    dispute = town.sandbox("POST", f"/charges/{charge}/dispute", amount=4000)
+    eventually(lambda: held(found(shop, payment["id"])), lambda amounts: amounts == [6000])
+    refund = {"paymentId": payment["id"]}
+    with nothing_happens(shop):
+        for mutation, given in ((RELEASE, {"holdId": hold_id}), (REFUND, {"holdId": hold_id}), (REFUND_CREATE, refund)):
+            assert codes(do(shop, mutation, **given)) == ["PAYMENT_DISPUTED"]
+    if ends.isupper():  # nothing happens while the bank has not decided
+        later(town, timedelta(days=90, minutes=1))
+        assert held(found(shop, payment["id"])) == [6000]
+    town.sandbox("POST", f"/disputes/{dispute['id']}/decide", outcome="lost")
+    town.settle()
+    eventually(lambda: "dispute.lost" in told(found(shop, payment["id"])))
+    query = "query ($id: ID!) { payment(id: $id) { actions { name enabled maxAmount { amountMinor } } } }"
+    (action,) = [a for a in shop.ask(query, id=payment["id"])["payment"]["actions"] if a["name"] == "REFUND"]
+    assert (action["enabled"], action["maxAmount"]) == (True, {"amountMinor": 6000})
+    with nothing_happens(shop):
+        more = {**refund, "amount": money(6001)}
+        assert codes(do(shop, REFUND_CREATE, **more)) == ["AMOUNT_EXCEEDS_REFUNDABLE"]
+    if ends.isupper():
+        later(town, timedelta(days=91, minutes=2))
+    else:
+        mutation = {"released": RELEASE, "refunded": REFUND, "refundCreate": REFUND_CREATE}[ends]
+        assert codes(do(shop, mutation, **(refund if mutation is REFUND_CREATE else {"holdId": hold_id}))) == []
+    if ends.upper() in ("RELEASE", "RELEASED"):
+        assert moved(settled(shop, payment["id"])) == [("MADE", 5400, False)]
+    else:
+        eventually(lambda: found(shop, payment["id"])["refunded"], lambda refunded: refunded == money(6000))
+        after = books(settled(shop, payment["id"]))
+        assert after == {"psp_fees": after["psp_fees"], "psp_receivable": -after["psp_fees"]}
+        assert codes(do(shop, REFUND_CREATE, **refund)) == ["PAYMENT_DISPUTED"]
+
+
+def test_a_refund_at_the_limit_that_fails_is_tried_again_a_day_later(town: Town, shop: Shop, anna: Any) -> None:
+    name = commissioned(shop, anna, hold=UNTIL_RELEASED)
+    payment = sold(shop, [item(10000, name)], card="4000000000005126")
+    hold_id, past = hold_of(payment)["id"], clock.now() - timedelta(minutes=1)
+    town.call(reading.execute("UPDATE holds SET release_by = $2, due_at = $2 WHERE id = $1", hold_id, past))
+    eventually(lambda: [refund["status"] for refund in found(shop, payment["id"])["refunds"]], lambda all: all)
+    town.sandbox("POST", "/clock/advance", seconds=60)
+    town.settle()
+    eventually(lambda: found(shop, payment["id"])["refunds"][0]["status"] == "FAILED")
+    later(town, timedelta(minutes=5))
+    assert (len(found(shop, payment["id"])["refunds"]), held(found(shop, payment["id"]))) == (1, [10000])
+    later(town, timedelta(days=1, minutes=10))
+    assert len(found(shop, payment["id"])["refunds"]) == 2
 
 
 def test_what_cannot_be_taken_back_is_owed_and_netted_against_the_next_share(town: Town, shop: Shop, anna: Any) -> None:

@@ -13,6 +13,7 @@ from tests.vendors import (
     REFUND_CREATE,
     RELEASE,
     active,
+    books,
     check,
     codes,
     commissioned,
@@ -65,7 +66,8 @@ def test_rules_that_make_no_sense_are_refused(town: Town, shop: Shop, anna: Any)
         "two remainders": ([mine], {"commission": {}}, [("INVALID_SPLIT", "parts")]),
         "unknown": ([{"vendorId": unknown}], {}, [("NOT_FOUND", "parts.0.vendorId")]),
         "another merchant's": ([{"vendorId": foreign}], {}, [("NOT_FOUND", "parts.0.vendorId")]),
-        "no vendor's id": ([{"vendorId": "x" * 500}], {}, [("NOT_FOUND", "parts.0.vendorId")]),
+        "no vendor's id": ([{"vendorId": "x" * 500}], {}, [("INVALID_ID", "parts.0.vendorId")]),
+        "an empty id": ([{"vendorId": ""}], {}, [("INVALID_ID", "parts.0.vendorId")]),
         "two currencies": (
             [{**mine, "fixed": money(1)}],
             {"commission": {"fixed": money(1, "USD")}},
@@ -74,13 +76,38 @@ def test_rules_that_make_no_sense_are_refused(town: Town, shop: Shop, anna: Any)
         "too fine": ([{**mine, "fixed": money(5, "KWD")}], {}, [("INVALID_AMOUNT", "parts")]),
         "no amount": ([{**mine, "fixed": money(0)}], {}, [("INVALID_AMOUNT", "parts.0.fixed.amountMinor")]),
         "not held": ([{"basisPoints": 5000}], {}, [("INVALID_SPLIT", "hold")]),
-        "held too long": ([mine], {"hold": {"releaseAfterDays": 731}}, [("INVALID", "hold.releaseAfterDays")]),
+        "held too long": ([mine], {"hold": {"releaseAfterDays": 91}}, [("INVALID", "hold.releaseAfterDays")]),
+        "held for nobody too long": ([{}], {"hold": {"releaseAfterDays": 91}}, [("INVALID", "hold.releaseAfterDays")]),
+        "held for no time": ([mine], {"hold": {"releaseAfterDays": 0}}, [("INVALID", "hold.releaseAfterDays")]),
     }
     with nothing_happens(shop):
         met = {name: told(rule(shop, "no", parts, **more)) for name, (parts, more, _) in cases.items()}
         assert met == {name: wanted for name, (_, _, wanted) in cases.items()}
         assert told(rule(shop, "", [mine])) == [("REQUIRED", "name")]
         assert told(rule(shop, "4242424242424242", [mine])) == [("CARD_NUMBER", "name")]
+
+
+def test_a_release_date_is_within_the_limit_of_every_vendors_country(town: Town, shop: Shop) -> None:
+    vendors = {country: create(shop, country=country)["vendor"]["id"] for country in ("DE", "TH", "US")}
+    for countries, most in ((["US"], 730), (["DE"], 90), (["US", "DE"], 90), (["DE", "TH"], 10)):
+        parts = [{"vendorId": vendors[country], "basisPoints": 100} for country in countries]
+        refused = rule(shop, key(), parts, hold={"releaseAfterDays": most + 1})
+        assert told(refused) == [("INVALID", "hold.releaseAfterDays")]
+        assert f" {most} days" in refused["userErrors"][0]["message"]
+        assert codes(rule(shop, key(), parts, hold={"releaseAfterDays": most})) == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\t"])
+def test_a_rule_without_a_name_is_no_rule(town: Town, shop: Shop, anna: Any, name: str) -> None:
+    order = shop.order()
+    update = "mutation ($input: OrderUpdateInput!) { orderUpdate(input: $input) { userErrors { code path } } }"
+    product = {"idempotencyKey": key(), "name": "Print", "prices": [money(2000)], "splitRule": name}
+    with nothing_happens(shop):
+        assert told(ordered(shop, [item(1000), item(1000, name)])) == [("NOT_FOUND", "items.1.splitRule")]
+        assert told(ordered(shop, [item(1000)], splitRule=name)) == [("NOT_FOUND", "splitRule")]
+        assert told(shop.ask(PRODUCT, input=product)["productCreate"]) == [("NOT_FOUND", "splitRule")]
+        given = {"orderId": order["id"], "items": [item(1000, name)]}
+        assert told(shop.ask(update, input=given)["orderUpdate"]) == [("NOT_FOUND", "items.0.splitRule")]
 
 
 def test_sales_that_a_rule_cannot_divide_are_refused(town: Town, shop: Shop, anna: Any) -> None:
@@ -137,6 +164,61 @@ def test_line_items_that_cannot_go_back_are_refused(town: Town, shop: Shop, anna
     assert back(one) == []
     assert back(one) == [("INVALID_AMOUNT", "lineItems.0")]
     eventually(lambda: found(shop, payment["id"])["refunded"] == money(1000))
+    check(shop)
+
+
+def items_of(shop: Shop, payment: Any) -> list[Any]:
+    """The line items of its order, as refundCreate takes them."""
+    query = "query ($id: ID!) { order(id: $id) { items { id } } }"
+    rows = shop.ask(query, id=payment["order"]["id"])["order"]["items"]
+    return [{"lineItemId": row["id"]} for row in rows]
+
+
+def given_back(shop: Shop, payment: Any, amount_minor: int) -> Any:
+    """The payment once so much of it was refunded, and its transfers were taken back."""
+    eventually(lambda: found(shop, payment["id"])["refunded"], lambda refunded: refunded == money(amount_minor))
+    return settled(shop, payment["id"])
+
+
+def test_what_went_back_without_a_name_is_not_there_to_go_back_by_name(town: Town, shop: Shop, anna: Any) -> None:
+    payment = sold(shop, [item(6000, commissioned(shop, anna)), item(4000)])
+    settled(shop, payment["id"])
+    of_anna, own = items_of(shop, payment)
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"], amount=money(5000))) == []
+    given_back(shop, payment, 5000)
+    with nothing_happens(shop):
+        for line, left in ((own, 2000), (of_anna, 3000)):
+            for named in (line, {**line, "amount": money(left + 1)}):
+                refused = do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[named])
+                assert told(refused) == [("AMOUNT_EXCEEDS_REFUNDABLE", "amount")]
+    part = {**own, "amount": money(2000)}
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[part])) == []
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"])) == []
+    fee = payment["fee"]["amountMinor"]
+    assert books(given_back(shop, payment, 10000)) == {"psp_fees": fee, "psp_receivable": -fee}
+    check(shop)
+
+
+def test_of_an_order_that_was_paid_in_part_no_item_goes_back_beyond_its_part(town: Town, shop: Shop, anna: Any) -> None:
+    order = shop.order(items=[item(6000, commissioned(shop, anna)), item(4000)])
+    payment = shop.checkout(order["id"], captureMethod="MANUAL")["payment"]
+    shop.pay(payment)
+    eventually(lambda: found(shop, payment["id"])["status"] == "AUTHORIZED")
+    capture = "mutation ($input: PaymentCaptureInput!) { paymentCapture(input: $input) { userErrors { code } } }"
+    given = {"idempotencyKey": key(), "paymentId": payment["id"], "amount": money(5000)}
+    assert codes(shop.ask(capture, input=given)["paymentCapture"]) == []
+    eventually(lambda: found(shop, payment["id"])["fee"])
+    payment = settled(shop, payment["id"])
+    of_anna, own = items_of(shop, payment)
+    with nothing_happens(shop):
+        for line in (of_anna, own):
+            refused = do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[line])
+            assert told(refused) == [("AMOUNT_EXCEEDS_REFUNDABLE", "amount")]
+    part = {**own, "amount": money(2000)}
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"], lineItems=[part])) == []
+    assert codes(do(shop, REFUND_CREATE, paymentId=payment["id"])) == []
+    fee = payment["fee"]["amountMinor"]
+    assert books(given_back(shop, payment, 5000)) == {"psp_fees": fee, "psp_receivable": -fee}
     check(shop)
 
 

@@ -97,6 +97,20 @@ async def test_the_fee_is_fifteen_of_the_currency(play: Any, currency: str, amou
     assert (dispute.balance_transactions[0].fee, dispute.currency) == (fee, currency)
 
 
+async def test_what_a_lost_dispute_was_not_about_can_be_refunded(play: Any) -> None:
+    intent = await pay(play, "pm_card_visa")
+    dispute = await play.control(f"charges/{intent.latest_charge}/dispute", amount=400)
+    with pytest.raises(stripe.InvalidRequestError, match="has been charged back"):
+        await play.v1.refunds.create_async({"payment_intent": intent.id, "amount": 100})
+    lost = await play.control(f"disputes/{dispute['id']}/decide", outcome="lost")
+    assert (lost["status"], lost["is_charge_refundable"]) == ("lost", True)
+    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded amount"):
+        await play.v1.refunds.create_async({"payment_intent": intent.id, "amount": 601})
+    assert (await play.v1.refunds.create_async({"payment_intent": intent.id})).amount == 600
+    with pytest.raises(stripe.InvalidRequestError, match="already been refunded"):
+        await play.v1.refunds.create_async({"payment_intent": intent.id})
+
+
 async def test_evidence_is_staged_before_it_is_sent(play: Any) -> None:
     dispute = await disputed(play, "pm_card_createDisputeProductNotReceived")
     assert (dispute.reason, dispute.payment_method_details.card.network_reason_code) == ("product_not_received", "13.1")
