@@ -29,7 +29,8 @@ _COLUMNS: Mapping[str, str] = {
     "invoices": "id, subscription_id, customer_id, number, status, reason, currency, subtotal_minor, tax_minor,"
     " total_minor, due_minor, paid_minor, balance_before_minor, balance_after_minor, lines, period_start, period_end,"
     " attempts, next_attempt_at, requires_action, payment_url, order_id, issued_at, paid_at,"
-    " (SELECT s.status FROM subscriptions s WHERE s.id = invoices.subscription_id) AS subscription_status",
+    " (SELECT s.status FROM subscriptions s WHERE s.id = invoices.subscription_id\n"
+    "   AND s.merchant_id = invoices.merchant_id) AS subscription_status",
     "entitlements": "id, customer_id, feature, quantity, since, updated_at",
     "refunds": "id, payment_id, status, reason, explanation, currency, amount_minor, failure_code, created_at,"
     " updated_at",

@@ -128,7 +128,7 @@ class InvoiceEvidence:
     balance_before_minor: int
     balance_after_minor: int
     lines: tuple[InvoiceLine, ...]
-    whole: bool
+    whole: bool = True
     period_start: datetime
     period_end: datetime
     attempts: int

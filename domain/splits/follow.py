@@ -129,8 +129,6 @@ def _after(
 
 async def _returned(unit: Unit, payment: Row, holds: Sequence[Held], captured: Mapping[str, int]) -> dict[str, int]:
     """What has been given back, or is being, or was taken by the payer's bank, of each split."""
-    if all(held.is_new for held in holds):
-        return {}
     sources = await _sources(unit, payment["id"])
     kept = take(captured, sources, holds)
     for source in sources:

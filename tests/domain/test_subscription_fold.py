@@ -123,6 +123,7 @@ INVOICE: dict[str, Any] = {
     "attempts": 0,
     "next_attempt_at": None,
     "requires_action": False,
+    "lines": [],
 }
 
 
@@ -171,6 +172,7 @@ def test_an_invoices_messages_come_to_the_same_in_every_order_and_twice(order: t
     assert state == {
         "status": InvoiceStatus.PAID,
         "paid_minor": 1000,
+        "lines": [],
         "paid_at": NOW,
         "attempts": 3,
         "next_attempt_at": None,

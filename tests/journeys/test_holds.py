@@ -292,6 +292,17 @@ def test_a_dispute_takes_the_shares_back_and_a_win_gives_them_again(town: Town, 
     assert books(again)[f"vendor_payable:{anna['id']}"] == -9000
 
 
+def test_a_sale_that_is_contested_when_it_is_first_heard_of_shares_nothing(town: Town, shop: Shop, anna: Any) -> None:
+    town.sandbox("POST", "/webhooks/rules", action="drop")
+    order = shop.order(items=[item(10000, commissioned(shop, anna))])
+    payment = shop.checkout(order["id"])["payment"]
+    shop.pay(payment, card="4000000000000259")
+    shop.sync(payment["id"])
+    seen = settled(shop, payment["id"])
+    assert any(kind.startswith("dispute.") for kind in told(seen))
+    assert (moved(seen), books(seen).get(f"vendor_payable:{anna['id']}", 0)) == ([], 0)
+
+
 def test_shares_less_a_fee_that_is_not_known_are_not_released(town: Town, shop: Shop, anna: Any) -> None:
     name = commissioned(shop, anna, feeBearer="VENDORS", hold=UNTIL_RELEASED)
     order = shop.order(items=[item(10000, name)])
