@@ -6,9 +6,9 @@ from functools import partial
 from domain.events import Cause
 from domain.payments.ask import GatewayUnavailable
 from domain.payouts.observe import observe
+from domain.vendors import rows
 from gateways.base import GatewayError
 from gateways.registry import Gateways
-from kit.database import reading
 from kit.database.unit import unit_of_work
 
 _SINCE = timedelta(days=10)
@@ -18,11 +18,7 @@ _SINCE = timedelta(days=10)
 async def inquire(gateways: Gateways, vendor_id: str, *, cause: Cause, now: datetime) -> None:
     """Takes in the vendor's recent payouts; nothing is asked of one that was never sent anything. Raises
     GatewayUnavailable."""
-    vendor = await reading.fetch_one(
-        """SELECT gateway, token FROM vendors WHERE id = $1 AND token IS NOT NULL AND status <> 'rejected'
-              AND EXISTS (SELECT 1 FROM shares WHERE vendor_id = $1)""",
-        vendor_id,
-    )
+    vendor = await rows.with_money(vendor_id)
     if vendor is None:
         return
     try:

@@ -13,6 +13,7 @@ from domain.payments.apply import Foreign, NotYetKnown
 from domain.payments.ask import GatewayUnavailable
 from domain.transfers.observe import observe
 from domain.transfers.reserve import take_again
+from domain.vendors import rows as vendors
 from gateways.base import GatewayError
 from gateways.connect import Connect, TransferEvidence
 from gateways.registry import Gateways
@@ -25,11 +26,7 @@ _SINCE = timedelta(days=10)
 async def inquire(gateways: Gateways, vendor_id: str, *, cause: Cause, now: datetime) -> None:
     """Takes in what was taken back of the vendor's recent transfers, and collects what it owes; nothing is asked of one
     that was never sent anything. Raises GatewayUnavailable."""
-    vendor = await reading.fetch_one(
-        """SELECT id, gateway, token FROM vendors WHERE id = $1 AND token IS NOT NULL AND status <> 'rejected'
-              AND EXISTS (SELECT 1 FROM shares WHERE vendor_id = $1)""",
-        vendor_id,
-    )
+    vendor = await vendors.with_money(vendor_id)
     if vendor is None:
         return
     connect = gateways[vendor["gateway"]].connect

@@ -10,6 +10,7 @@ from domain.payments import cadence
 from domain.refusals import Fault, Refusal
 from domain.splits.rows import TRANSFERS
 from gateways.connect import AccountEvidence
+from kit.database import reading
 from kit.database.reading import decode_json, decode_time
 from kit.database.unit import Unit
 from kit.wakeups import wake
@@ -38,6 +39,15 @@ async def locked(unit: Unit, vendor_id: str, merchant_id: str | None = None) -> 
     if row is None:
         raise VendorNotFound(vendor_id)
     return row
+
+
+async def with_money(vendor_id: str) -> dict[str, Any] | None:
+    """The vendor's id, gateway and token; None for one that was never to be sent anything, or that the PSP rejected."""
+    return await reading.fetch_one(
+        """SELECT id, gateway, token FROM vendors WHERE id = $1 AND token IS NOT NULL AND status <> 'rejected'
+              AND EXISTS (SELECT 1 FROM shares WHERE vendor_id = $1)""",
+        vendor_id,
+    )
 
 
 def status_of(evidence: AccountEvidence) -> VendorStatus:
