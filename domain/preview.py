@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.events import Cause, CauseKind
 from domain.holds.locking import Which, lock
@@ -22,6 +22,8 @@ from kit.database.unit import Unit, unit_of_work
 from models import OperationKind, RefundReason
 
 _CAUSE = Cause(CauseKind.SYSTEM, "preview")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,20 @@ async def hold_refund(
     return await _held(which, work, now)
 
 
+async def _undone(trial: Callable[[Unit], Awaitable[T]]) -> T:
+    """What the trial comes to; nothing of it stays."""
+
+    async def work(unit: Unit) -> None:
+        raise _Undo(await trial(unit))
+
+    try:
+        await unit_of_work(work)
+    except _Undo as undone:
+        found: T = undone.preview
+        return found
+    raise AssertionError("a trial is always undone")
+
+
 async def _held(which: Which, work: Callable[[Unit], Awaitable[None]], now: datetime) -> HoldsPreview:
     async def trial(unit: Unit) -> HoldsPreview:
         found = await lock(unit, which, now)
@@ -105,13 +121,9 @@ async def _held(which: Which, work: Callable[[Unit], Awaitable[None]], now: date
         for payment_id in payments:
             await _send(unit, payment_id, now)
         postings = await _postings_since(unit, payments, before)
-        raise _Undo(HoldsPreview(await holds_of_orders([order_id], which.merchant_id), postings))
+        return HoldsPreview(await holds_of_orders([order_id], which.merchant_id), postings)
 
-    try:
-        return await unit_of_work(trial)
-    except _Undo as undone:
-        found: HoldsPreview = undone.preview
-        return found
+    return await _undone(trial)
 
 
 async def _succeed(unit: Unit, gateways: Gateways, refund_id: str, now: datetime) -> None:
@@ -163,13 +175,9 @@ async def _tried(merchant_id: str, payment_id: str, work: Callable[[Unit], Await
         postings = await _postings_since(unit, [payment_id], before)
         payment = await by_id("payments", merchant_id, payment_id)
         assert payment is not None
-        raise _Undo(Preview(payment, postings))
+        return Preview(payment, postings)
 
-    try:
-        return await unit_of_work(trial)
-    except _Undo as undone:
-        found: Preview = undone.preview
-        return found
+    return await _undone(trial)
 
 
 async def _newest_posting(unit: Unit, payment_ids: list[str]) -> int:
