@@ -4,6 +4,7 @@ shares to send."""
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,9 @@ _TRANSFERS = Cause(CauseKind.SYSTEM, "transfers")
 _DEADLINES = Cause(CauseKind.SYSTEM, "deadlines")
 _AT_ONCE = 8
 _BATCH = 100
+
+Ask = Callable[..., Awaitable[None]]
+"""Is given an id, the cause and the time."""
 
 
 async def ask_refunds(ctx: dict[str, Any]) -> None:
@@ -94,16 +98,17 @@ async def inquire_subscriptions(ctx: dict[str, Any]) -> None:
         await _ask_about(due, "subscription_id", partial(subscriptions.inquire, ctx["gateways"]))
 
 
-async def _ask_about(due: Sequence[str], name: str, ask: Callable[..., Awaitable[None]]) -> None:
+async def _ask_about(due: Sequence[str], name: str, ask: Ask, cause: Cause = _SWEEP) -> None:
+    """A few at once. `name` is what the logs call the id."""
     slots = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_ask(each, name, ask, slots) for each in due))
+    await asyncio.gather(*(_ask(each, name, ask, cause, slots) for each in due))
 
 
-async def _ask(subject_id: str, name: str, ask: Callable[..., Awaitable[None]], slots: asyncio.Semaphore) -> None:
+async def _ask(subject_id: str, name: str, ask: Ask, cause: Cause, slots: asyncio.Semaphore) -> None:
     async with slots:
-        fresh(**{name: subject_id}, job="reconciliation")
+        fresh(**{name: subject_id}, job=cause.ref)
         try:
-            await ask(subject_id, cause=_SWEEP, now=clock.now())
+            await ask(subject_id, cause=cause, now=clock.now())
         except Refusal as refusal:
             _log.warning("It is asked about again later: %s", refusal)
         except Exception:
@@ -122,40 +127,17 @@ async def snapshot_balances(ctx: dict[str, Any]) -> None:
 
 
 async def settle_shares(ctx: dict[str, Any]) -> None:
-    """Sends every share that is due to its vendor, and takes back what was reclaimed; a few at once."""
-    gateways: Gateways = ctx["gateways"]
+    """Sends every share that is due to its vendor, and takes back what was reclaimed."""
     while due := await transfers.claim_due(clock.now(), _BATCH):
-        slots = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(_settle(gateways, share_id, slots) for share_id in due))
-
-
-async def _settle(gateways: Gateways, share_id: str, slots: asyncio.Semaphore) -> None:
-    async with slots:
-        fresh(job="settle_shares")
-        try:
-            await transfers.settle(gateways, share_id, cause=_TRANSFERS, now=clock.now())
-        except Refusal as refusal:
-            _log.warning("A share is sent later: %s", refusal)
-        except Exception:
-            _log.exception("A share could not be sent; it is tried again later")
+        await _ask_about(due, "share_id", partial(transfers.settle, ctx["gateways"]), _TRANSFERS)
 
 
 async def inquire_vendors(ctx: dict[str, Any]) -> None:
     """Asks the PSP about every vendor whose time has come, its payouts and what was taken back of it."""
-    gateways: Gateways = ctx["gateways"]
     while due := await vendors.claim_due(clock.now(), _BATCH):
-        slots = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(_inquire_vendor(gateways, vendor_id, slots) for vendor_id in due))
+        await _ask_about(due, "vendor_id", partial(_inquire_vendor, ctx["gateways"]))
 
 
-async def _inquire_vendor(gateways: Gateways, vendor_id: str, slots: asyncio.Semaphore) -> None:
-    async with slots:
-        fresh(job="inquire_vendors")
-        try:
-            await vendors.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
-            await payouts.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
-            await reversals.inquire(gateways, vendor_id, cause=_SWEEP, now=clock.now())
-        except Refusal as refusal:
-            _log.warning("A vendor is asked about again later: %s", refusal)
-        except Exception:
-            _log.exception("A vendor could not be brought to the PSP's truth; it is tried again later")
+async def _inquire_vendor(gateways: Gateways, vendor_id: str, *, cause: Cause, now: datetime) -> None:
+    for about in (vendors, payouts, reversals):
+        await about.inquire(gateways, vendor_id, cause=cause, now=now)
