@@ -12,9 +12,9 @@ from domain.payments.cadence import pause
 from domain.subscriptions import cadence
 from gateways.base import GatewayError
 from gateways.registry import Gateways
-from kit.database import reading
+from kit.database import due, reading
 from kit.database.reading import decode_time
-from kit.database.unit import run_to_end, unit_of_work
+from kit.database.unit import run_to_end
 from models import SubscriptionStatus
 
 _LEASE = timedelta(seconds=60)
@@ -82,13 +82,8 @@ async def _plan(subscription_id: str, at: datetime | None, now: datetime) -> Non
 
 
 async def claim_due(now: datetime, limit: int) -> list[str]:
-    """Subscriptions that the PSP is to be asked about, ours alone for a minute; whoever dies meanwhile loses none."""
-    claim = """UPDATE subscriptions SET inquire_at = $2 WHERE id IN (
-                 SELECT id FROM subscriptions WHERE inquire_at <= $1 ORDER BY inquire_at LIMIT $3
-                    FOR UPDATE SKIP LOCKED
-               ) RETURNING id"""
-    rows = await unit_of_work(lambda unit: unit.fetch(claim, now, now + _LEASE, limit))
-    return [row["id"] for row in rows]
+    """Subscriptions that the PSP is to be asked about, ours alone for a minute."""
+    return await due.claim("subscriptions", "inquire_at", now=now, lease=_LEASE, limit=limit)
 
 
 async def _row(subscription_id: str) -> dict[str, Any]:

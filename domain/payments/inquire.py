@@ -10,7 +10,7 @@ from domain.payments.apply import apply
 from domain.payments.ask import GatewayUnavailable, NothingMade, ask, claim
 from gateways.base import Evidence, Gateway, GatewayError, PaymentTokens, Refused
 from gateways.registry import Gateways
-from kit.database import reading
+from kit.database import due, reading
 from kit.database.reading import decode_time
 from kit.database.unit import Unit, run_to_end, unit_of_work
 from models import LIVE, OrderStatus, PaymentStatus
@@ -99,18 +99,8 @@ async def _record(unit: Unit, payment_id: str, evidence: Evidence, cause: Cause,
 
 
 async def claim_due(now: datetime, limit: int) -> list[str]:
-    """Payments that the PSP is to be asked about, ours alone for a minute; whoever dies meanwhile loses none."""
-    rows = await unit_of_work(
-        lambda unit: unit.fetch(
-            """UPDATE payments SET inquire_at = $2 WHERE id IN (
-                 SELECT id FROM payments WHERE inquire_at <= $1 ORDER BY inquire_at LIMIT $3 FOR UPDATE SKIP LOCKED
-               ) RETURNING id""",
-            now,
-            now + _LEASE,
-            limit,
-        )
-    )
-    return [row["id"] for row in rows]
+    """Payments that the PSP is to be asked about, ours alone for a minute."""
+    return await due.claim("payments", "inquire_at", now=now, lease=_LEASE, limit=limit)
 
 
 async def _payment(payment_id: str) -> dict[str, Any]:

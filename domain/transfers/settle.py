@@ -15,7 +15,7 @@ from domain.transfers.reserve import LEASE, reserve
 from gateways.base import AnswerStored, Declined, GatewayError, OutcomeUnknown, Refused
 from gateways.connect import INSUFFICIENT, Connect, ReversalRequest, TransferRequest
 from gateways.registry import Gateways
-from kit.database import reading
+from kit.database import due, reading
 from kit.database.reading import decode_time
 from kit.database.unit import run_to_end, unit_of_work
 
@@ -28,18 +28,8 @@ Row = dict[str, Any]
 
 
 async def claim_due(now: datetime, limit: int) -> list[str]:
-    """Shares that something is to be sent of, ours alone for the lease; whoever dies meanwhile loses none."""
-    rows = await unit_of_work(
-        lambda unit: unit.fetch(
-            """UPDATE shares SET ask_at = $2 WHERE id IN (
-                 SELECT id FROM shares WHERE ask_at <= $1 ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED
-               ) RETURNING id""",
-            now,
-            now + LEASE,
-            limit,
-        )
-    )
-    return [row["id"] for row in rows]
+    """Shares that something is to be sent of, ours alone for the lease."""
+    return await due.claim("shares", "ask_at", now=now, lease=LEASE, limit=limit)
 
 
 async def settle(gateways: Gateways, share_id: str, *, cause: Cause, now: datetime) -> None:

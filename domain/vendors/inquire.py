@@ -12,7 +12,7 @@ from domain.vendors import rows
 from gateways.base import AnswerStored, Declined, GatewayError, Refused
 from gateways.connect import AccountEvidence, AccountHint, AccountRequest
 from gateways.registry import Gateways
-from kit.database import reading
+from kit.database import due, reading
 from kit.database.reading import decode_time
 from kit.database.unit import Unit, run_to_end, unit_of_work
 from kit.wakeups import wake
@@ -33,17 +33,7 @@ async def take_hint(unit: Unit, hint: AccountHint, /, *, cause: Cause, now: date
 
 async def claim_due(now: datetime, limit: int) -> list[str]:
     """Vendors that the PSP is to be asked about, ours alone for a minute."""
-    rows = await unit_of_work(
-        lambda unit: unit.fetch(
-            """UPDATE vendors SET inquire_at = $2 WHERE id IN (
-                 SELECT id FROM vendors WHERE inquire_at <= $1 ORDER BY inquire_at LIMIT $3 FOR UPDATE SKIP LOCKED
-               ) RETURNING id""",
-            now,
-            now + LEASE,
-            limit,
-        )
-    )
-    return [row["id"] for row in rows]
+    return await due.claim("vendors", "inquire_at", now=now, lease=LEASE, limit=limit)
 
 
 async def inquire(gateways: Gateways, vendor_id: str, *, cause: Cause, now: datetime) -> None:
